@@ -41,12 +41,12 @@ race: ## the Go tests and the fuzz seeds with the race detector
 
 .PHONY: tls
 tls: ## the tests of the server over TLS, with the engine llib
-	THRONG_TEST_TLS=llib go test -timeout 15m ./server
+	THRONG_TEST_TLS=llib go test -count=1 -timeout 15m ./server
 
 .PHONY: tls-race
 tls-race: ## the tests of the server over TLS, with each engine and the race detector
-	THRONG_TEST_TLS=llib go test -race -timeout 15m ./server
-	THRONG_TEST_TLS=std go test -race -timeout 15m ./server
+	THRONG_TEST_TLS=llib go test -count=1 -race -timeout 15m ./server
+	THRONG_TEST_TLS=std go test -count=1 -race -timeout 15m ./server
 
 .PHONY: browser
 browser: page report ## the page and the report in real Chromium windows

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -35,7 +36,7 @@ type stream struct {
 // openStream sends a request for a stream and reads the head of the response. connect is the body, or with GET the query parameter.
 func openStream(t testing.TB, s *Server, method, path, connect string, lines ...string) *stream {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,12 @@ func openStreamOn(t testing.TB, s *Server, conn net.Conn, method, path, connect 
 	if _, ok := conn.(*tls.Conn); ok {
 		scheme = "https"
 	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return dialContext(ctx, &net.Dialer{}, address)
+		},
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &stream{
 		t: t, s: s, conn: conn, resp: resp, body: bufio.NewReader(resp.Body), scheme: scheme,

@@ -120,7 +120,7 @@ func TestAStreamThatIsNotReadIsClosed(t *testing.T) {
 // slowCommands sends the head of a request for commands, and no body.
 func slowCommands(t *testing.T, s *Server) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestBodiesOfCommandsAreBoundedInBytes(t *testing.T) {
 	s := startPrepared(t, nil, func(s *Server) { s.edge.Fallbacks.Bodies.SetMax(120) })
 	slow := slowCommands(t, s)
 	eventually(t, "the slow request", func() bool { return s.edge.Fallbacks.Bodies.Used.Load() == 100 })
-	if status := postCommands(t, http.DefaultClient, "http://"+s.Addr().String(), "00000000000000000000000000000000", "{}"); status != http.StatusTooManyRequests {
+	if status := postCommands(t, publicHTTP, "http://"+s.Addr().String(), "00000000000000000000000000000000", "{}"); status != http.StatusTooManyRequests {
 		t.Errorf("got status %d, want 429", status)
 	}
 	if _, err := io.WriteString(slow, strings.Repeat("x", 100)); err != nil {
@@ -203,7 +203,7 @@ func TestARequestForAStreamInParts(t *testing.T) {
 	s := startServer(t, nil)
 	request := streamRequest(s, "POST", "/connection/http_stream", `{"id":1,"connect":{}}`)
 	for _, at := range []int{1, 5, 30, strings.Index(request, "\r\n\r\n") + 2, strings.Index(request, "\r\n\r\n") + 4, len(request) - 3} {
-		conn, err := net.Dial("tcp", s.Addr().String())
+		conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -218,7 +218,7 @@ func TestAnErrorOfAUnidirectionalConnectIsADisconnect(t *testing.T) {
 func TestAFallbackBodyHasATimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

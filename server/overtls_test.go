@@ -15,8 +15,9 @@ import (
 
 // overTLS is the engine of TLS with which the tests of this package run over TLS instead of plain TCP:
 //
-//	THRONG_TEST_TLS=llib go test ./server
+//	THRONG_TEST_TLS=llib go test -count=1 ./server
 //
+// Without -count=1, go test takes a cached result of another run: it does not know that the tests depend on the variable.
 // Every server then has a TLS port besides, and dialPublic connects to it. Half of the connections use TLS 1.2. Tests whose subject is TCP itself
 // call plainOnly.
 var overTLS = os.Getenv("THRONG_TEST_TLS")
