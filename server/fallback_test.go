@@ -229,7 +229,7 @@ func TestBytesAfterTheRequestEndAStream(t *testing.T) {
 		t.Error("the body ended as if it was complete")
 	}
 	eventually(t, "no connection", func() bool { return s.sessions.Live.Load() == 0 })
-	conn, err := net.Dial("tcp", s.Addr().String())
+	conn, err := dialPublic(&net.Dialer{}, s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

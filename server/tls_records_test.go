@@ -53,19 +53,52 @@ func TestIntermittentTLSReadersReceiveEveryByte(t *testing.T) {
 func TestCVE202656862KeyUpdatesEndAConnection(t *testing.T) {
 	t.Parallel()
 	s := startTLS(t, nil)
-	nc, c := rawTLS(t, s, upgradeRequest(s.TLSAddr().String(), "/ws?room=x"))
-	await(t, nc, &c.In, "\r\n\r\n")
-	for i := range 20_000 {
-		if _, err := nc.Write(c.Out.KeyUpdate(nil)); err != nil {
-			return
+	for name, request := range requestsOverTLS(s) {
+		t.Run(name, func(t *testing.T) {
+			nc, c := rawTLS(t, s, request)
+			await(t, nc, &c.In, "\r\n\r\n")
+			for i := range 20_000 {
+				if _, err := nc.Write(c.Out.KeyUpdate(nil)); err != nil {
+					return
+				}
+				if i > tlsrec.MaxUseless { // the server has to end it now
+					if _, err := io.Copy(io.Discard, nc); err == nil || errors.Is(err, net.ErrClosed) || !errors.Is(err, os.ErrDeadlineExceeded) {
+						return
+					}
+				}
+			}
+			t.Error("the server accepted 20,000 KeyUpdates")
+		})
+	}
+}
+
+// nextFault reads records until one cannot be opened, such as an alert, and returns the error.
+func nextFault(t *testing.T, nc net.Conn, in *tlsrec.In) *tlsrec.Error {
+	t.Helper()
+	buf := make([]byte, 4096)
+	for {
+		n, err := nc.Read(buf)
+		if err != nil {
+			t.Fatalf("the server ends without an alert: %v", err)
 		}
-		if i > tlsrec.MaxUseless { // the server has to end it now
-			if _, err := io.Copy(io.Discard, nc); err == nil || errors.Is(err, net.ErrClosed) || !errors.Is(err, os.ErrDeadlineExceeded) {
-				return
+		for src := buf[:n]; ; {
+			r, rest, err := in.Open(src)
+			if fault, ok := errors.AsType[*tlsrec.Error](err); ok {
+				return fault
+			}
+			if src = rest; r.Kind == tlsrec.More {
+				break
 			}
 		}
 	}
-	t.Error("the server accepted 20,000 KeyUpdates")
+}
+
+// requestsOverTLS are requests for a connection of each kind, by its name.
+func requestsOverTLS(s *Server) map[string]string {
+	return map[string]string{
+		"websocket":   upgradeRequest(s.TLSAddr().String(), "/ws?room=x"),
+		"http_stream": streamRequest(s, "POST", "/connection/http_stream", `{"id":1,"connect":{}}`),
+	}
 }
 
 // A peer that breaks the protocol on the event loop learns why it is closed.
@@ -82,30 +115,22 @@ func TestABadRecordIsAnsweredWithAnAlert(t *testing.T) {
 		"change_cipher_spec": {[]byte{20, 3, 3, 0, 1, 1}, 10},
 		"HTTP":               {[]byte("GET / HTTP/1.1\r\n\r\n"), 70},
 	} {
-		t.Run(name, func(t *testing.T) {
-			nc, c := rawTLS(t, s, upgradeRequest(s.TLSAddr().String(), "/ws?room=x"))
-			await(t, nc, &c.In, "\r\n\r\n")
-			if _, err := nc.Write(tt.record); err != nil {
-				t.Fatal(err)
-			}
-			buf := make([]byte, 4096)
-			for {
-				n, err := nc.Read(buf)
-				if err != nil {
-					t.Fatalf("the server ends without an alert: %v", err)
+		for kind, request := range requestsOverTLS(s) {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				nc, c := rawTLS(t, s, request)
+				await(t, nc, &c.In, "\r\n\r\n")
+				if _, err := nc.Write(tt.record); err != nil {
+					t.Fatal(err)
 				}
-				_, _, err = c.In.Open(buf[:n])
-				if fault, ok := errors.AsType[*tlsrec.Error](err); ok {
-					if !fault.Received || fault.Alert != tt.want {
-						t.Errorf("got %v, want the alert %v", err, tt.want)
-					}
-					break
+				if fault := nextFault(t, nc, &c.In); !fault.Received || fault.Alert != tt.want {
+					t.Errorf("got %v, want the alert %v", fault, tt.want)
 				}
-			}
-			if n, err := nc.Read(buf); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("got %d bytes after the alert, %v: want the end of TCP", n, err)
-			}
-		})
+				buf := make([]byte, 1)
+				if n, err := nc.Read(buf); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("got %d bytes after the alert, %v: want the end of TCP", n, err)
+				}
+			})
+		}
 	}
 	eventually(t, "the connections to be removed", func() bool { return value(t, s, "throng_connections", "") == 0 })
 }

@@ -86,6 +86,14 @@ func (t *Transport) Read(p []byte) (n int, more bool, err error) {
 	return 0, more, err
 }
 
+// HasAlert reports whether the transport below has an alert for the peer.
+func (t *Transport) HasAlert() bool {
+	below, ok := t.Transport.(fanout.Alerter)
+	return ok && below.HasAlert()
+}
+
+var _ fanout.Alerter = (*Transport)(nil)
+
 // take moves commands from the queue to p, and wakes the requests that wait for space.
 func (t *Transport) take(p []byte) (n int) {
 	t.mu.Lock()
