@@ -91,7 +91,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: torture
-torture: ## attack a real server and print one line per attack (about six minutes)
+torture: ## attack a real server and print one line per attack (about ten minutes)
 	go run ./server/torture
 
 .PHONY: torture-tls

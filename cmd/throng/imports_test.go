@@ -72,6 +72,10 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/broker":            {},
 		"/server/broker/brokertest": {module + "/server/broker"},
 		"/server/broker/datadir":    {"golang.org/x/sys/unix"},
+		"/server/broker/crashtest": {
+			module + "/server/broker", module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/broker/testdisk",
+		},
+		"/server/broker/testdisk": {"golang.org/x/sys/unix"},
 		"/server/broker/natsbroker": {
 			module + "/server/broker", module + "/server/broker/datadir", "github.com/nats-io/nats-server/v2/server",
 			"github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream",
@@ -113,7 +117,10 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/wheel":   {},
 		"/server/web":     {},
 		"/server/netpoll": {"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging", "golang.org/x/sys/unix"},
-		"/server/torture": {"github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix"},
+		"/server/torture": {
+			module + "/server/broker/crashtest", module + "/server/broker/testdisk",
+			"github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix",
+		},
 		"/bench": {
 			module + "/bench/agent", module + "/bench/histogram", module + "/bench/observe", module + "/bench/result",
 			module + "/bench/stats", module + "/bench/tlsclient", "golang.org/x/sys/unix",

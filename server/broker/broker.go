@@ -48,6 +48,8 @@ type Health struct {
 	Err error
 	// Stored is the number of bytes of all logs and tables.
 	Stored int64
+	// Lost is the number of damaged or lost records that replays have found since the start. A record counts once for each replay.
+	Lost uint64
 	// Free and Size are bytes of the file system with the data directory. 0: not known.
 	Free, Size int64
 }
@@ -61,7 +63,8 @@ type Log interface {
 	// log has first == last+1. last is the number of the newest record that was ever appended, also if it was removed since.
 	Extent(ctx context.Context) (first, last uint64, err error)
 	// Replay calls f for each stored record with a number greater than after, in order. record is lent for the call. If the oldest records
-	// were removed, the first number is greater than after+1; after it there are no holes. Replay returns the number of the newest record
+	// were removed, the first number is greater than after+1; after it there are no holes. A nil record was committed and is damaged or lost
+	// on the disk: its owner does not know what it had. Replay returns the number of the newest record
 	// that was ever appended, also if all were removed. An error of f ends the replay and is returned as it is. An append that is made
 	// during the replay may be found or not.
 	Replay(ctx context.Context, after uint64, f func(seq uint64, record []byte) error) (last uint64, err error)

@@ -2,6 +2,7 @@
 
 // Torture runs attacks against a throng process, from another process. It prints one line for each attack: its name, the growth of the
 // server's memory, the latency of an honest client before and during the attack, and the verdict. It exits with 1 if an attack succeeded.
+// At the end it ends processes of the storage engine by kill -9 and by a loss of power, and compares what they acknowledged with what is found.
 //
 //	go run ./server/torture [-run REGEXP] [-throng BINARY] [-tls ENGINE]
 //
@@ -20,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/throng-chat/throng/server/broker/crashtest"
 )
 
 // attacks are all cases, in the order in which they run.
@@ -30,7 +33,13 @@ func main() {
 	binary := flag.String("throng", "", "the binary to attack; built from this checkout without it")
 	flag.StringVar(&overTLS, "tls", "", "attack over TLS, with this engine of the server: llib or std")
 	chat := flag.String("honest", "", "be the honest client of a server, such as echoes@127.0.0.1:3000 (torture starts it so)")
+	appendTo := flag.String("append", "", "append records to the storage engine in this data directory, without end (torture starts it so)")
+	noSync := flag.Bool("no-sync", false, "with -append: without syncs, so that a loss of power loses records")
 	flag.Parse()
+	if *appendTo != "" {
+		fmt.Fprintln(os.Stderr, "torture: append:", crashtest.Append(*appendTo, *noSync, os.Stdout))
+		os.Exit(1)
+	}
 	if *chat != "" {
 		fmt.Println(beHonest(*chat)) // to the parent process
 		os.Exit(1)
@@ -79,6 +88,16 @@ func torture(only, binary string) error {
 		fmt.Println(line)
 		if err != nil {
 			lost = append(lost, a.name)
+		}
+	}
+	for _, c := range crashes {
+		if overTLS != "" || !match.MatchString(c.name) {
+			continue
+		}
+		line, err := c.judge()
+		fmt.Println(line)
+		if err != nil {
+			lost = append(lost, c.name)
 		}
 	}
 	if len(lost) > 0 {

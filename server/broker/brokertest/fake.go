@@ -43,6 +43,7 @@ type Fake struct {
 	records             map[int]*shard
 	tables              map[string]*tableData
 	calls               []func() // of done, in order, for the appends of closed logs
+	lost                uint64   // damaged records that replays have reported
 	down, full, stalled bool
 	bug                 bug
 }
@@ -95,6 +96,15 @@ func (f *Fake) Down(on bool) { f.set(&f.down, on) }
 
 // Full fills the disk, or frees it. Appends and Puts get ErrFull. Reading goes on.
 func (f *Fake) Full(on bool) { f.set(&f.full, on) }
+
+// Damage loses a stored record of a shard on the disk: replays report it as nil. It does nothing if there is no such record.
+func (f *Fake) Damage(shardNumber int, seq uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.records[shardNumber]; s != nil && seq >= s.first && seq <= s.last() {
+		s.records[seq-s.first] = nil
+	}
+}
 
 // Stall stops the disk, or lets it go on. Open appends stay open, and no done is called with nil.
 func (f *Fake) Stall(on bool) { f.set(&f.stalled, on) }

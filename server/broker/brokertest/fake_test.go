@@ -191,3 +191,19 @@ func TestAKilledNodeCallsNoDone(t *testing.T) {
 		t.Errorf("of 40 appends that were open at a kill %d were stored, want some", stored)
 	}
 }
+
+func TestADamagedRecordIsReportedAsNil(t *testing.T) {
+	t.Parallel()
+	f := New(Options{Auto: true})
+	t.Cleanup(f.End)
+	node := f.Start("node")
+	l := openLog(t, node, 0)
+	appendAll(t, l, 0, []byte("one"), []byte("two"), []byte("three"))
+	f.Damage(0, 2)
+	f.Damage(0, 4)
+	f.Damage(1, 1)
+	_, records, last := replayed(t, l, 0)
+	if last != 3 || len(records) != 3 || records[1] != nil || string(records[2]) != "three" || node.Health().Lost != 1 {
+		t.Errorf("got %q, last number %d, %d lost; want the second record to be nil", records, last, node.Health().Lost)
+	}
+}

@@ -61,6 +61,9 @@ func (l *fakeLog) Replay(ctx context.Context, after uint64, f func(seq uint64, r
 			return l.shard.last(), nil
 		}
 		record := slices.Clone(l.shard.records[next-l.shard.first])
+		if record == nil {
+			l.node.fake.lost++
+		}
 		l.node.fake.mu.Unlock()
 		if skip && next == 3 {
 			next++

@@ -52,7 +52,7 @@ func (n *node) Health() broker.Health {
 	if n.closed {
 		return broker.Health{Err: broker.ErrClosed}
 	}
-	return broker.Health{Err: n.fake.stateLocked(), Stored: n.fake.storedLocked()}
+	return broker.Health{Err: n.fake.stateLocked(), Stored: n.fake.storedLocked(), Lost: n.fake.lost}
 }
 
 func (n *node) Table(ctx context.Context, name string) (broker.Table, error) {

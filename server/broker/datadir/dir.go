@@ -96,8 +96,8 @@ func (d *Dir) Path() string { return d.path }
 // Engine is the directory of the files of the engine.
 func (d *Dir) Engine() string { return filepath.Join(d.path, engineDir) }
 
-// Close unlocks the directory.
-func (d *Dir) Close() error { return d.lock.Close() }
+// Close unlocks the directory. Call it once.
+func (d *Dir) Close() error { return errors.Join(unlock(d.lock), d.lock.Close()) }
 
 // prepare checks throng.json, or writes it into a new directory, and makes the directory of the engine.
 func (d *Dir) prepare(cluster string) error {

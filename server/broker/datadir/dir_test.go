@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func open(t *testing.T, path, cluster string) *Dir {
@@ -15,8 +17,23 @@ func open(t *testing.T, path, cluster string) *Dir {
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
-	t.Cleanup(func() { d.Close() })
 	return d
+}
+
+// A child that is started at the wrong moment has a copy of the descriptor for a while.
+func TestTheLockEndsWithACopyOfItsDescriptor(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := open(t, path, "c")
+	copied, err := unix.Dup(int(d.lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(copied)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path, "c")
 }
 
 func TestANewDirectoryIsPrivateAndOpensAgain(t *testing.T) {

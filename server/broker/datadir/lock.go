@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockDir locks the directory and writes the process ID into its lock file. The lock ends when the file is closed.
+// lockDir locks the directory and writes the process ID into its lock file. The lock ends with unlock, or when the last process that has
+// the descriptor ends.
 func lockDir(path string) (*os.File, error) {
 	name := filepath.Join(path, lockFile)
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
@@ -35,6 +36,9 @@ func lockDir(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlock ends the lock also if another process has a copy of the descriptor: a child that is just being started has one.
+func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
 func writePID(f *os.File) error {
 	_, err := f.WriteAt(fmt.Appendln(nil, os.Getpid()), 0)

@@ -26,6 +26,7 @@ type engine struct {
 	space   func() (datadir.Space, error)
 	self    broker.NodeID
 	health  atomic.Pointer[broker.Health]
+	lost    atomic.Uint64 // records that replays did not find
 
 	mu       sync.Mutex
 	instance *instance // nil: it is starting
@@ -73,7 +74,11 @@ func newEngine(o Options, dir *datadir.Dir, start func(Options, string) (*instan
 
 func (e *engine) Self() broker.NodeID { return e.self }
 
-func (e *engine) Health() broker.Health { return *e.health.Load() }
+func (e *engine) Health() broker.Health {
+	h := *e.health.Load()
+	h.Lost = e.lost.Load()
+	return h
+}
 
 // keep is the goroutine of the keeper. It replaces a failed instance.
 func (e *engine) keep(i *instance) {

@@ -11,10 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-const (
-	replayBatch = 4 << 20 // bytes of records that one request reads
-	replayAhead = 2       // requests under way
-)
+// replayBatch is the number of bytes that one request reads.
+const replayBatch = 4 << 20
 
 // Replay reads the log by direct gets in batches, on a connection of its own: a read that waits for a slow disk does not keep appends back.
 func (l *openLog) Replay(ctx context.Context, after uint64, f func(seq uint64, record []byte) error) (last uint64, err error) {
@@ -27,22 +25,34 @@ func (l *openLog) Replay(ctx context.Context, after uint64, f func(seq uint64, r
 		return state.LastSeq, nil
 	}
 	var fromF error
+	first, lost := next, uint64(0)
+	tell := func(seq uint64, record []byte) error {
+		for ; next <= seq && fromF == nil; next++ {
+			if next < seq || record == nil {
+				lost++
+				fromF = f(next, nil)
+			} else {
+				fromF = f(next, record)
+			}
+		}
+		return fromF
+	}
 	err = l.call(ctx, "replay", func(ctx context.Context) error {
 		r, err := l.newReader()
 		if err != nil {
 			return err
 		}
 		defer r.conn.Close()
-		for next <= state.LastSeq {
-			if err := r.read(ctx, &next, func(seq uint64, record []byte) error {
-				fromF = f(seq, record)
-				return fromF
-			}); err != nil {
-				return err
-			}
+		for err == nil && next <= state.LastSeq {
+			err = r.read(ctx, next, tell)
 		}
-		return nil
+		return err
 	})
+	if lost > 0 {
+		l.engine.lost.Add(lost)
+		l.instance.options.Log.Error("storage engine: records are damaged or lost: restore the data directory from a backup, or go on without them",
+			"log", l.stream.CachedInfo().Config.Name, "lost", lost, "from", first, "to", next-1)
+	}
 	if fromF != nil {
 		return 0, fromF
 	}
@@ -74,9 +84,10 @@ func (l *openLog) newReader() (*reader, error) {
 	return r, nil
 }
 
-// read reads one batch, from number *next on, and advances *next behind it.
-func (r *reader) read(ctx context.Context, next *uint64, f func(seq uint64, record []byte) error) error {
-	request, err := json.Marshal(map[string]uint64{"seq": *next, "batch": 1 << 16, "max_bytes": replayBatch})
+// read reads one batch from a number on. It calls f for each record, in order; f notices holes. If there is none, it calls f with nil for the
+// number: the server does not return damaged records.
+func (r *reader) read(ctx context.Context, from uint64, f func(seq uint64, record []byte) error) error {
+	request, err := json.Marshal(map[string]uint64{"seq": from, "batch": 1 << 16, "max_bytes": replayBatch})
 	if err != nil {
 		return err
 	}
@@ -90,10 +101,12 @@ func (r *reader) read(ctx context.Context, next *uint64, f func(seq uint64, reco
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
-		case "204":
+		case "204": // end of the batch
 			return nil
+		case "404":
+			return f(from, nil)
 		default:
-			return fmt.Errorf("record %d: status %s (%s)", *next, status, m.Header.Get("Description"))
+			return fmt.Errorf("record %d: status %s (%s)", from, status, m.Header.Get("Description"))
 		}
 		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 		if err != nil {
@@ -102,6 +115,5 @@ func (r *reader) read(ctx context.Context, next *uint64, f func(seq uint64, reco
 		if err := f(seq, m.Data); err != nil {
 			return err
 		}
-		*next = seq + 1
 	}
 }
