@@ -139,7 +139,7 @@ func TestADamagedRecordIsNamedAndSkipped(t *testing.T) {
 	if err := engine.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const problem = "record 2: the record has an unknown version: found version 116"
+	const problem = "record 2: the record is damaged: its checksum is"
 	code, stdout, stderr := runData(t, "", "check", dir)
 	if code != exitDamaged || !strings.HasPrefix(stdout, problem) || !strings.Contains(stderr, "1 records are damaged or missing") {
 		t.Errorf("check: got exit %d\n%s%s", code, stdout, stderr)

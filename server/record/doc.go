@@ -50,8 +50,8 @@
 //	|--------------|------------------------------------------------------------------|----------------------------------------------------|
 //	| ErrTruncated | fewer bytes than a header has                                    | damaged                                            |
 //	| ErrTooLarge  | more bytes than MaxRecord                                        | damaged, or not a record                           |
-//	| ErrVersion   | the version byte is not in the table above                       | a newer throng wrote it: use that version; the text |
-//	|              |                                                                  | gives the version found and the versions that this |
+//	| ErrVersion   | the checksum matches, and the version byte is not in the table   | a newer throng wrote it: start that version. The   |
+//	|              | above                                                            | text gives the version found and those that this   |
 //	|              |                                                                  | throng reads                                       |
 //	| ErrChecksum  | the checksum does not match                                      | damaged                                            |
 //	| ErrMalformed | the checksum matches, but a field is not as in the tables above  | a defect of the writer                             |
@@ -59,5 +59,7 @@
 // All lengths are checked against the record before use, and none of them makes the reader allocate. Only the map of an entry's tags is
 // allocated, and it grows with the tags that are read.
 //
-// A change of these bytes needs a new version number and a new golden file in testdata. The reader must still read the versions before it.
+// All versions have the version byte, the checksum at its place, and at least 7 bytes. So a damaged version byte is not taken for a newer
+// version. A change of the other bytes needs a new version number and a new golden file in testdata. The reader must still read the versions
+// before it.
 package record

@@ -19,15 +19,14 @@ func Open(b []byte) (Header, Reader, error) {
 	switch {
 	case len(b) > MaxRecord:
 		return Header{}, Reader{}, fmt.Errorf("record of %d bytes: %w: at most %d", len(b), ErrTooLarge, MaxRecord)
-	case len(b) == 0:
-		return Header{}, Reader{}, fmt.Errorf("%w: it is empty", ErrTruncated)
-	case b[0] != Version:
-		return Header{}, Reader{}, fmt.Errorf("%w: found version %d, this throng reads version %d", ErrVersion, b[0], Version)
 	case len(b) < minHeader:
 		return Header{}, Reader{}, fmt.Errorf("%w: it has %d bytes, a header has at least %d", ErrTruncated, len(b), minHeader)
 	}
 	if stored, computed := binary.LittleEndian.Uint32(b[checksumAt:]), checksum(b); stored != computed {
 		return Header{}, Reader{}, fmt.Errorf("%w: its checksum is %08x, its %d bytes have %08x", ErrChecksum, stored, len(b), computed)
+	}
+	if b[0] != Version {
+		return Header{}, Reader{}, fmt.Errorf("%w: found version %d, this throng reads version %d: start the newer throng that wrote it", ErrVersion, b[0], Version)
 	}
 	r := Reader{cursor: cursor{b: b, at: bodyAt}}
 	h := Header{Term: r.uvarint("term"), Expected: r.uvarint("expected")}
