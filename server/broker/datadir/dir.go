@@ -1,6 +1,7 @@
 // Package datadir owns the data directory of a process: one process at a time, one cluster, one format.
 //
 //	DIR/throng.json   format and cluster; a directory without it is new, or is not of throng
+//	DIR/marks.json    what the engine keeps beside its files
 //	DIR/lock          locked (flock) while a process uses the directory; has its process ID
 //	DIR/jetstream/    the files of the engine
 //
@@ -95,6 +96,19 @@ func (d *Dir) Path() string { return d.path }
 
 // Engine is the directory of the files of the engine.
 func (d *Dir) Engine() string { return filepath.Join(d.path, engineDir) }
+
+// ReadFile returns the content of a file that WriteFile has written.
+func (d *Dir) ReadFile(name string) ([]byte, error) { return os.ReadFile(filepath.Join(d.path, name)) }
+
+// WriteFile replaces a file: after a crash it has its old or its new content. It does not wait for the disk, so after a loss of power the new
+// content may be lost.
+func (d *Dir) WriteFile(name string, text []byte) error {
+	name = filepath.Join(d.path, name)
+	if err := os.WriteFile(name+".tmp", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(name+".tmp", name)
+}
 
 // Close unlocks the directory. Call it once.
 func (d *Dir) Close() error { return errors.Join(unlock(d.lock), d.lock.Close()) }

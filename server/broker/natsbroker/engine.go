@@ -28,10 +28,12 @@ type engine struct {
 	health  atomic.Pointer[broker.Health]
 	lost    atomic.Uint64 // records that replays did not find
 
-	mu       sync.Mutex
-	instance *instance // nil: it is starting
-	logs     map[*openLog]struct{}
-	closed   bool
+	mu        sync.Mutex
+	instance  *instance // nil: it is starting
+	logs      map[*openLog]struct{}
+	marks     map[string]mark // of the last run, and of this one
+	unwritten bool            // marks have changed since the file was written
+	closed    bool
 
 	closing chan struct{} // closed with Close
 	ended   chan struct{} // closed when the keeper has ended and the directory is unlocked
@@ -62,6 +64,7 @@ func newEngine(o Options, dir *datadir.Dir, start func(Options, string) (*instan
 		options: o, dir: dir, start: start, space: space, self: broker.NodeID(rand.Text()), logs: map[*openLog]struct{}{},
 		closing: make(chan struct{}), ended: make(chan struct{}),
 	}
+	e.marks = e.readMarks()
 	i, err := start(o, dir.Engine())
 	if err != nil {
 		return nil, err
@@ -100,6 +103,7 @@ func (e *engine) keep(i *instance) {
 			if i != nil {
 				i.stop()
 			}
+			e.writeMarks()
 			e.endErr = e.dir.Close()
 			return
 		case i == nil:
@@ -111,6 +115,7 @@ func (e *engine) keep(i *instance) {
 			i = e.restart()
 		default:
 			e.updateHealth(nil)
+			e.writeMarks()
 		}
 	}
 }
@@ -203,6 +208,9 @@ func (e *engine) Open(ctx context.Context, shard int) (broker.Log, error) {
 	both, cancel := i.with(ctx)
 	defer cancel()
 	stream, id, err := i.logStream(both, shard)
+	if err == nil {
+		err = e.checkMark(both, i, stream, id)
+	}
 	if err != nil {
 		return nil, i.explain(ctx, fmt.Sprintf("open log %d", shard), err)
 	}
@@ -223,6 +231,7 @@ func (e *engine) Open(ctx context.Context, shard int) (broker.Log, error) {
 func (e *engine) forget(l *openLog) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.unwritten = e.markLocked(l) || e.unwritten
 	delete(e.logs, l)
 }
 

@@ -270,3 +270,64 @@ func TestADamagedRecordIsReportedAndTheOthersAreWhole(t *testing.T) {
 		})
 	}
 }
+
+// After an unclean stop the server drops what is behind a damaged record in its newest file. The numbers of these records are not used again.
+func TestALostTailIsReportedAndItsNumbersAreNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	e := open(t, o)
+	l := openedLog(t, e)
+	var kept [][]byte
+	for i := range uint64(100) {
+		r := fmt.Sprintf("record number %03d", i+1)
+		mustAppend(t, l, i, r)
+		if i < 49 {
+			kept = append(kept, []byte(r))
+		} else {
+			kept = append(kept, nil)
+		}
+	}
+	if err := e.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, o, "record number 050")
+	if err := os.Remove(filepath.Join(o.Dir, "jetstream/jetstream/$G/streams/THRONG_throng_LOG_0/msgs/index.db")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second start finds the same
+		e = open(t, o)
+		l = openedLog(t, e)
+		if last := wantReplay(t, l, kept); last != uint64(len(kept)) {
+			t.Errorf("the last number is %d, want %d", last, len(kept))
+		}
+		if lost := e.Health().Lost; lost != 51 {
+			t.Errorf("Health counts %d lost records, want 51", lost)
+		}
+		r := fmt.Sprintf("after %d", len(kept))
+		mustAppend(t, l, uint64(len(kept)), r)
+		kept = append(kept, []byte(r))
+		if err := e.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Marks that cannot be read do not prevent a start.
+func TestDamagedMarksAreLeftAside(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	e := open(t, o)
+	mustAppend(t, openedLog(t, e), 0, "one")
+	if err := e.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(o.Dir, marksFile)
+	if text, err := os.ReadFile(name); err != nil || !bytes.Contains(text, []byte(`"last":1`)) {
+		t.Errorf("the marks are %q (%v), want the number 1", text, err)
+	}
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := openedLog(t, open(t, o))
+	mustAppend(t, l, wantReplay(t, l, [][]byte{[]byte("one")}), "two")
+}

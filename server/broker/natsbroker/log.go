@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,12 +19,13 @@ import (
 
 // openLog is a log on one instance of the server. When the instance fails, each append of it fails.
 type openLog struct {
-	engine   *engine
-	instance *instance
-	stream   jetstream.Stream
-	id       string
-	subject  string
-	inbox    string // answers arrive at inbox + ".N" for append N, and inbox + ".pN" for a probe behind append N
+	engine    *engine
+	instance  *instance
+	stream    jetstream.Stream
+	id        string
+	committed atomic.Uint64 // number of the newest committed record that this log knows
+	subject   string
+	inbox     string // answers arrive at inbox + ".N" for append N, and inbox + ".pN" for a probe behind append N
 
 	mu      sync.Mutex
 	open    []*appending // oldest first; at most broker.MaxAppends
@@ -50,6 +52,7 @@ func newLog(e *engine, i *instance, stream jetstream.Stream, id string) (*openLo
 		engine: e, instance: i, stream: stream, id: id, subject: stream.CachedInfo().Config.Subjects[0], inbox: nats.NewInbox(),
 		running: true, wake: make(chan struct{}, 1), answers: make(chan *nats.Msg, 4*broker.MaxAppends), ended: make(chan struct{}),
 	}
+	l.committed.Store(stream.CachedInfo().State.LastSeq)
 	answers, err := i.conn.ChanSubscribe(l.inbox+".*", l.answers)
 	if err != nil {
 		return nil, err
@@ -203,6 +206,7 @@ func (l *openLog) receive(answer *nats.Msg) error {
 		l.instance.fail(err)
 		return err
 	}
+	l.committed.Store(seq)
 	l.completeOldest(nil)
 	return nil
 }

@@ -112,7 +112,11 @@ func (r *reader) read(ctx context.Context, from uint64, f func(seq uint64, recor
 		if err != nil {
 			return fmt.Errorf("record without a number: %w", err)
 		}
-		if err := f(seq, m.Data); err != nil {
+		record := m.Data
+		if m.Header.Get(lostHeader) != "" {
+			record = nil
+		}
+		if err := f(seq, record); err != nil {
 			return err
 		}
 	}
