@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/throng-chat/throng/server/metrics"
@@ -14,7 +15,7 @@ import (
 
 const (
 	MaxPending        = 2000 // connections that wait for a request, or for the peer to receive a response
-	MaxPendingAddress = 50   // of them, waiting for a first request, of one address. Above it, one that has waited for PendingGrace is evicted
+	MaxPendingAddress = 50   // of them, waiting for a first request, of one address. Above it, one that has been silent for PendingGrace is evicted
 	PendingGrace      = time.Second
 	MaxResponding     = 512 // requests being handled
 	MinSockets        = 32  // connections in all states that a full server allows
@@ -27,20 +28,38 @@ func (pd *Pending) excessLocked(c *PendingConn) (over *PendingConn, why string) 
 	case pd.totalLocked() > pd.max():
 		return pd.leastUsefulLocked()
 	case pd.Waiting.Len()+pd.Flushing.Len()+pd.Idle.Len() > MaxPending:
-		return first(pd.Idle, pd.Flushing, pd.Waiting), metrics.RejectedFull
+		if over = first(pd.Idle, pd.Flushing); over == nil {
+			over = pd.leastUsefulWaiterLocked()
+		}
+		return over, metrics.RejectedFull
 	case pd.Responding.Len() > MaxResponding:
 		return first(pd.Responding), metrics.RejectedFull
 	}
-	if c.in != pd.Waiting || !c.Address.IsValid() || pd.byAddress[c.Address] <= MaxPendingAddress {
+	if c.in != pd.Waiting || pd.waiters.count(c.Address) <= MaxPendingAddress {
 		return nil, ""
 	}
-	// The oldest connection of the same address, if it has waited long enough.
-	return pd.oldestOfLocked(pd.Waiting, c.Address, PendingGrace), metrics.RejectedFull
+	return pd.waiters.silent(c.Address, time.Now()), metrics.RejectedFull
 }
 
 // leastUsefulLocked returns the least useful connection, or nil.
 func (pd *Pending) leastUsefulLocked() (*PendingConn, string) {
-	return first(pd.Idle, pd.Flushing, pd.Waiting, pd.Responding, pd.AwaitingProxy, pd.Trusted), metrics.RejectedFull
+	c := first(pd.Idle, pd.Flushing)
+	if c == nil {
+		c = pd.leastUsefulWaiterLocked()
+	}
+	if c == nil {
+		c = first(pd.Responding, pd.AwaitingProxy, pd.Trusted)
+	}
+	return c, metrics.RejectedFull
+}
+
+// leastUsefulWaiterLocked returns the oldest waiting connection of the address with the most of them; if no address has two, the oldest
+// of all; or nil. So a crowd from some addresses evicts no client of another address.
+func (pd *Pending) leastUsefulWaiterLocked() *PendingConn {
+	if c := pd.waiters.oldestOfMost(); c != nil {
+		return c
+	}
+	return first(pd.Waiting)
 }
 
 // first returns the first connection of the first list that is not empty, or nil.
@@ -53,15 +72,10 @@ func first(lists ...*list.List) *PendingConn {
 	return nil
 }
 
-// oldestOfLocked returns the oldest connection of an address in a list, if it has been there for at least age; else nil.
-func (pd *Pending) oldestOfLocked(in *list.List, address netip.Addr, age time.Duration) *PendingConn {
-	latest := time.Now().Add(-age)
+// oldestOfLocked returns the oldest connection of an address in a list, or nil.
+func (pd *Pending) oldestOfLocked(in *list.List, address netip.Addr) *PendingConn {
 	for at := in.Front(); at != nil; at = at.Next() {
-		c := at.Value.(*PendingConn)
-		if c.Since.After(latest) {
-			return nil
-		}
-		if c.Address == address {
+		if c := at.Value.(*PendingConn); c.Address == address {
 			return c
 		}
 	}
@@ -95,12 +109,12 @@ func (pd *Pending) EvictOldest() bool {
 // false if there is none.
 func (pd *Pending) evictAddress(address netip.Addr) bool {
 	pd.Mu.Lock()
-	c := pd.oldestOfLocked(pd.Idle, address, 0)
+	c := pd.oldestOfLocked(pd.Idle, address)
 	if c == nil {
-		c = pd.oldestOfLocked(pd.Flushing, address, 0)
+		c = pd.oldestOfLocked(pd.Flushing, address)
 	}
 	if c == nil {
-		c = pd.oldestOfLocked(pd.Waiting, address, PendingGrace)
+		c = pd.waiters.silent(address, time.Now())
 	}
 	was := pd.dropLocked(c)
 	pd.Mu.Unlock()
@@ -173,14 +187,19 @@ func (pd *Pending) dropLocked(c *PendingConn) (was removed) {
 // awaitClosing waits until at most maxClosing evicted connections are open, for at most acceptErrorBackoff. Otherwise a flood of
 // connections could use all descriptors.
 func (pd *Pending) awaitClosing() {
-	for wait := time.Duration(0); wait < acceptErrorBackoff; wait += time.Millisecond {
+	for tries, wait := 0, time.Duration(0); wait < acceptErrorBackoff; tries++ {
 		pd.Mu.Lock()
 		closing := pd.closing
 		pd.Mu.Unlock()
-		if closing <= maxClosing {
+		switch {
+		case closing <= maxClosing:
 			return
+		case tries < maxClosing:
+			runtime.Gosched() // the goroutines of the evicted connections can run: a sleep would give the processor to other programs
+		default:
+			time.Sleep(time.Millisecond)
+			wait += time.Millisecond
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

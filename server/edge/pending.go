@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -25,14 +24,14 @@ type Pending struct {
 	release func(*chat.Address) // is called when a connection no longer counts for an address; without Mu
 
 	Mu            sync.Mutex
-	Waiting       *list.List         // of *PendingConn: the head of the first request is incomplete; oldest first
-	Responding    *list.List         // a response is being written; longest without progress first
-	Flushing      *list.List         // a response is written, but the kernel still has bytes that the peer has not received; oldest response first
-	Idle          *list.List         // kept for another request; oldest first
-	AwaitingProxy *list.List         // a handshake that waits for a proxy request, whose number session.Hooks bounds; oldest first
-	Trusted       *list.List         // responding or idle, with a valid API key; evicted last
-	byAddress     map[netip.Addr]int // number of connections in Waiting
-	closing       int                // connections that are evicted and whose descriptor is still open
+	Waiting       *list.List // of *PendingConn: the head of the first request is incomplete; oldest first
+	Responding    *list.List // a response is being written; longest without progress first
+	Flushing      *list.List // a response is written, but the kernel still has bytes that the peer has not received; oldest response first
+	Idle          *list.List // kept for another request; oldest first
+	AwaitingProxy *list.List // a handshake that waits for a proxy request, whose number session.Hooks bounds; oldest first
+	Trusted       *list.List // responding or idle, with a valid API key; evicted last
+	waiters       *waiters   // the connections in Waiting by address
+	closing       int        // connections that are evicted and whose descriptor is still open
 }
 
 func newPending(log *slog.Logger, m *metrics.Metrics, max func() int) *Pending {
@@ -40,7 +39,7 @@ func newPending(log *slog.Logger, m *metrics.Metrics, max func() int) *Pending {
 		log: log, metrics: m, max: max, release: func(*chat.Address) {},
 		Waiting: list.New(), Responding: list.New(), Flushing: list.New(), Idle: list.New(),
 		AwaitingProxy: list.New(), Trusted: list.New(),
-		byAddress: map[netip.Addr]int{},
+		waiters: newWaiters(),
 	}
 }
 
@@ -120,6 +119,26 @@ func (pd *Pending) move(c *PendingConn, to *list.List) {
 	pd.evict(over, was, why)
 }
 
+// queue notes that c waits for this server and not for its client: its TLS handshake needs a processor.
+func (pd *Pending) queue(c *PendingConn) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	c.queued = true
+}
+
+// awaitClient notes that c waits for its client again. Once, its time in Waiting starts again: the client did not cause the delay.
+func (pd *Pending) awaitClient(c *PendingConn) {
+	pd.Mu.Lock()
+	defer pd.Mu.Unlock()
+	if !c.queued {
+		return
+	}
+	c.queued = false
+	if c.in == pd.Waiting {
+		pd.moveLocked(c, pd.Waiting)
+	}
+}
+
 // trust protects c from eviction because its request has a valid API key.
 func (pd *Pending) trust(c *PendingConn) {
 	pd.Mu.Lock()
@@ -189,7 +208,7 @@ func (pd *Pending) moveLocked(c *PendingConn, to *list.List) {
 	pd.unlinkLocked(c)
 	c.Since, c.unsent, c.in, c.At = time.Now(), -1, to, to.PushBack(c)
 	if to == pd.Waiting {
-		pd.byAddress[c.Address]++
+		pd.waiters.add(c)
 	}
 }
 
@@ -198,11 +217,7 @@ func (pd *Pending) unlinkLocked(c *PendingConn) {
 		return
 	}
 	c.in.Remove(c.At)
-	if c.in == pd.Waiting {
-		if pd.byAddress[c.Address]--; pd.byAddress[c.Address] == 0 {
-			delete(pd.byAddress, c.Address)
-		}
-	}
+	pd.waiters.remove(c)
 	c.in, c.At = nil, nil
 }
 

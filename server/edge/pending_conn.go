@@ -44,6 +44,9 @@ type PendingConn struct {
 	in        *list.List     // guarded by Pending.Mu
 	At        *list.Element  // guarded by Pending.Mu; nil if in no list
 	Since     time.Time      // guarded by Pending.Mu: time of the last change of state, or progress
+	waiter    *list.Element  // guarded by Pending.Mu: in the list of its address (waiters); nil for none
+	number    uint64         // guarded by Pending.Mu: its order among the waiters
+	queued    bool           // guarded by Pending.Mu: its TLS handshake waits for a processor, and has not yet answered the client
 	unsent    int            // guarded by Pending.Mu: bytes in the kernel at the last check, while flushing
 	evicted   bool           // guarded by Pending.Mu
 	ended     bool           // guarded by Pending.Mu: after it was evicted

@@ -15,9 +15,27 @@ import (
 const responseNotTLS = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
 	"400 Bad Request: this port speaks TLS: use https:// or wss://\n"
 
+// handshakeConn is the socket of a pending connection during its TLS handshake.
+type handshakeConn struct {
+	*PendingConn
+	pending *Pending
+}
+
+// Read reads from the socket, without TLS.
+func (hc handshakeConn) Read(b []byte) (int, error) {
+	hc.pending.awaitClient(hc.PendingConn)
+	return hc.TCPConn.Read(b)
+}
+
+// Write writes to the socket, without TLS.
+func (hc handshakeConn) Write(b []byte) (int, error) { return hc.TCPConn.Write(b) }
+
 // startTLS makes the TLS handshake of c. It returns false, and closes c, if that fails.
 func (ac *Acceptor) startTLS(c *PendingConn) bool {
-	r, err := ac.tls.Handshake(c.TCPConn, c.Address, c.ReadAhead, c.gone)
+	if len(c.ReadAhead) > 0 {
+		ac.Edge.Pending.queue(c)
+	}
+	r, err := ac.tls.Handshake(handshakeConn{c, ac.Edge.Pending}, c.Address, c.ReadAhead, c.gone)
 	c.ReadAhead = nil
 	if err == nil && r.Protocol == tlshandshake.ChallengeProtocol {
 		ac.closePending(c) // the CA has seen the certificate

@@ -46,28 +46,15 @@ func newLLib(cfg *Config) *llib {
 func (l *llib) setTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys) }
 
 // handshake passes one record at a time to llib, which computes on a goroutine that ends when all records read have been passed. So a handshake
-// that waits for its peer has a small stack: the one that computes grows to 12 KiB.
+// that waits for its peer has a small stack: the one that computes grows to 12 KiB. llib's state is made by the first step, since thousands of
+// hellos may wait for it.
 func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
-	cfg := l.base.Clone()
-	cfg.KeyLogWriter = log
-	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		cert, err := l.cfg.certificate(rc, stdHello(hello))
-		if err != nil {
-			return nil, err
-		}
-		return llibCertificate(cert), nil
-	}
-	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
-			return nil, nil
-		}
-		without := cfg.Clone()
-		without.SessionTicketsDisabled = true
-		return without, nil
-	}
+	var c *tls.Conn
 	buffers := &buffers{}
-	c := tls.NewConn(rc, cfg, false, true, buffers)
 	feed := func() error {
+		if c == nil {
+			c = tls.NewConn(rc, l.config(rc, log), false, true, buffers)
+		}
 		for !c.ConnectionState().HandshakeComplete {
 			record, err := rc.next()
 			if err != nil || record == nil {
@@ -79,7 +66,7 @@ func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
 		}
 		return nil
 	}
-	for !c.ConnectionState().HandshakeComplete {
+	for c == nil || !c.ConnectionState().HandshakeComplete {
 		if err := rc.fill(); err != nil {
 			return State{}, err
 		}
@@ -97,6 +84,28 @@ func (l *llib) handshake(rc *recordConn, log *keyLog) (State, error) {
 		Resumed:          state.DidResume,
 		PeerCertificates: state.PeerCertificates,
 	}, nil
+}
+
+// config returns the Config of one connection.
+func (l *llib) config(rc *recordConn, log *keyLog) *tls.Config {
+	cfg := l.base.Clone()
+	cfg.KeyLogWriter = log
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := l.cfg.certificate(rc, stdHello(hello))
+		if err != nil {
+			return nil, err
+		}
+		return llibCertificate(cert), nil
+	}
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+			return nil, nil
+		}
+		without := cfg.Clone()
+		without.SessionTicketsDisabled = true
+		return without, nil
+	}
+	return cfg
 }
 
 // stdHello is what a choice of certificates needs of a hello.

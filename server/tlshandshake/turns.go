@@ -3,13 +3,18 @@ package tlshandshake
 import (
 	"container/list"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 )
 
 const (
 	// lateTurn is the time after which the address at the front has waited too long: more handshakes come than can be computed.
-	lateTurn = 100 * time.Millisecond
+	lateTurn = 20 * time.Millisecond
+
+	// computeTime is the time after which handshakes, one behind the other, let all other goroutines run that wait for a processor: thousands of
+	// handshakes delay the acceptor and the event loop by no more.
+	computeTime = time.Millisecond
 
 	// maxAhead is the number of steps of a handshake, after its first, that go ahead of first steps. A handshake has at most six records.
 	maxAhead = 8
@@ -21,8 +26,8 @@ const (
 //  2. the addresses in turn, and among the handshakes of one address to the first: a crowd from one address delays those of the others by one
 //     step each at most
 //
-// If the next address has waited for longer than patience, every second slot goes to the newest address that has had no turn: a flood from many
-// addresses delays a new client by a few steps only. Any goroutine may use it.
+// If the next address has waited for longer than patience, every second slot goes to the newest address that has had no turn and waits with one
+// handshake only: a flood, from many addresses too, delays a new client by a few steps only. Any goroutine may use it.
 type turns struct {
 	patience time.Duration // constant
 
@@ -31,8 +36,9 @@ type turns struct {
 	begun  list.List  // of *turn
 	queues map[netip.Addr]*queue
 	order  list.List // of *queue: all, the next first
-	fresh  list.List // of *queue: those that have had no turn, the newest last
+	fresh  list.List // of *queue: those with one handshake that have had no turn, the newest last
 	newest bool      // the last slot of an overload went to the newest
+	since  time.Time // from which the slots go from one handshake to the next
 }
 
 // queue has the first steps of one address that wait. Guarded by turns.mu.
@@ -41,7 +47,7 @@ type queue struct {
 	waiting list.List // of *turn
 	since   time.Time // of its place in order
 	at      *list.Element
-	fresh   *list.Element // nil after its first turn
+	fresh   *list.Element // nil with a second handshake, and after its first turn
 }
 
 // turn is a step that waits. Guarded by turns.mu, but for ready.
@@ -75,6 +81,7 @@ func (tu *turns) wait(from netip.Addr, begun bool) *turn {
 	defer tu.mu.Unlock()
 	if tu.free > 0 {
 		tu.free--
+		tu.since = time.Now()
 		return nil
 	}
 	t := &turn{ready: make(chan struct{})}
@@ -87,6 +94,8 @@ func (tu *turns) wait(from netip.Addr, begun bool) *turn {
 		q = &queue{from: from, since: time.Now()}
 		q.at, q.fresh = tu.order.PushBack(q), tu.fresh.PushBack(q)
 		tu.queues[from] = q
+	} else {
+		tu.takenLocked(q)
 	}
 	t.queue, t.at = q, q.waiting.PushBack(t)
 	return t
@@ -105,6 +114,9 @@ func (tu *turns) leave(t *turn) bool {
 
 // release gives the slot to the next step.
 func (tu *turns) release() {
+	if tu.isLong() {
+		runtime.Gosched()
+	}
 	tu.mu.Lock()
 	defer tu.mu.Unlock()
 	t := tu.nextLocked()
@@ -120,6 +132,18 @@ func (tu *turns) release() {
 		q.since = time.Now()
 		tu.order.MoveToBack(q.at)
 	}
+}
+
+// isLong reports whether handshakes have computed for computeTime since it last did.
+func (tu *turns) isLong() bool {
+	tu.mu.Lock()
+	defer tu.mu.Unlock()
+	now := time.Now()
+	if now.Sub(tu.since) < computeTime {
+		return false
+	}
+	tu.since = now
+	return true
 }
 
 // nextLocked returns the step that has the next slot, or nil.
@@ -158,7 +182,7 @@ func (tu *turns) removeLocked(t *turn) {
 	}
 }
 
-// takenLocked notes that a queue has had a turn.
+// takenLocked notes that a queue has had a turn, or more than one handshake.
 func (tu *turns) takenLocked(q *queue) {
 	if q.fresh != nil {
 		tu.fresh.Remove(q.fresh)

@@ -99,6 +99,51 @@ func TestInAnOverloadTheNewestAddressIsNext(t *testing.T) {
 	tu.expectFree(t, 1)
 }
 
+// A flood from some addresses does not pass for new clients, also if all of it comes later than an honest one.
+func TestInAnOverloadAddressesWithSeveralHandshakesAreNotNew(t *testing.T) {
+	t.Parallel()
+	const addresses = 200
+	tu := newTurns(1)
+	tu.patience = -1
+	tu.wait(address(0), false)
+	honest := tu.wait(netip.MustParseAddr("192.0.2.2"), false)
+	for i := range 5 * addresses {
+		tu.wait(address(i%addresses), false)
+	}
+	tu.order.MoveToBack(honest.queue.at) // its turn in the order is far
+	for range 2 {
+		tu.release()
+	}
+	if !honest.has() {
+		t.Error("the honest client has no turn after two steps")
+	}
+	for range 5*addresses - 1 {
+		tu.release()
+	}
+	tu.release()
+	tu.expectFree(t, 1)
+}
+
+// Steps that follow each other without a pause let other goroutines run after computeTime, and then again.
+func TestALongSequenceOfStepsIsNoticed(t *testing.T) {
+	t.Parallel()
+	tu := newTurns(1)
+	tu.wait(address(0), false)
+	if tu.since = tu.since.Add(time.Hour); tu.isLong() {
+		t.Error("a sequence that began now is long")
+	}
+	for i, want := range []bool{true, false} {
+		if i == 0 {
+			tu.since = time.Now().Add(-computeTime)
+		} else {
+			tu.since = tu.since.Add(time.Hour)
+		}
+		if got := tu.isLong(); got != want {
+			t.Errorf("call %d: got %t, want %t", i, got, want)
+		}
+	}
+}
+
 func TestAHandshakeThatHasBegunIsNext(t *testing.T) {
 	t.Parallel()
 	tu := newTurns(1)
