@@ -19,39 +19,39 @@ type Config struct {
 	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Address of the plain port of the chat, host:port; off for none, with --tls-listen."`
 	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
 	TLSListen      string        `name:"tls-listen" default:"off" help:"Address of the TLS port, host:port, with the certificates of the table [tls]; off for none."`
-	Origins        []string      `name:"origin" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
-	Hosts          []string      `name:"host" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
+	Origins        []string      `name:"origin" reload:"yes" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
+	Hosts          []string      `name:"host" reload:"yes" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
 	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted. May be repeated."`
 	PingInterval   time.Duration `name:"ping-interval" default:"25s" min:"1s" max:"24h" help:"Silence after which a connection gets a ping; SDK clients get a ping at this interval."`
 	PingTimeout    time.Duration `name:"ping-timeout" default:"10s" min:"1s" max:"24h" help:"Time to answer a ping before the connection is closed."`
-	Rate           int           `name:"rate" default:"100" min:"1" max:"1000000" unit:"messages a second" zero:"no limit" help:"Messages per second from one connection, twice as many in a burst; 0 for no limit."`
-	RateBytes      int           `name:"rate-bytes" type:"size" default:"1MiB" min:"1KiB" max:"1024MiB" unit:"bytes a second" zero:"no limit" help:"Bytes per second from one connection, four times as many in a burst; 0 for no limit."`
-	MaxMessage     int           `name:"max-message" type:"size" default:"64KiB" min:"125" max:"16MiB" help:"Maximum size of one message."`
+	Rate           int           `name:"rate" reload:"yes" default:"100" min:"1" max:"1000000" unit:"messages a second" zero:"no limit" help:"Messages per second from one connection, twice as many in a burst; 0 for no limit."`
+	RateBytes      int           `name:"rate-bytes" reload:"yes" type:"size" default:"1MiB" min:"1KiB" max:"1024MiB" unit:"bytes a second" zero:"no limit" help:"Bytes per second from one connection, four times as many in a burst; 0 for no limit."`
+	MaxMessage     int           `name:"max-message" reload:"yes" type:"size" default:"64KiB" min:"125" max:"16MiB" help:"Maximum size of one message."`
 	Compression    string        `name:"compression" default:"on" oneof:"on,off" help:"Compress WebSocket messages for clients that support permessage-deflate: on or off."`
 	Fallback       string        `name:"fallback" default:"on" oneof:"on,off" help:"Serve the HTTP fallbacks of the SDKs, for networks that break WebSocket: on or off."`
-	MaxUnsent      int           `name:"max-unsent" type:"size" default:"256KiB" help:"Unsent bytes before a connection is closed as a slow consumer. Publications are shared between slow consumers and count for --max-retained instead."`
-	MaxRetained    int           `name:"max-retained" type:"size" default:"128MiB" help:"Bytes retained for all slow consumers, an eighth of it for one room. Above it, the slowest consumers are closed."`
-	MaxConnections int           `name:"max-connections" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
-	Drain          time.Duration `name:"drain" default:"10s" min:"0" help:"Time limit of a graceful stop."`
-	LogLevel       string        `name:"log-level" default:"info" oneof:"debug,info,warn,error" help:"Lowest level of log lines: debug, info, warn or error."`
+	MaxUnsent      int           `name:"max-unsent" reload:"yes" type:"size" default:"256KiB" help:"Unsent bytes before a connection is closed as a slow consumer. Publications are shared between slow consumers and count for --max-retained instead."`
+	MaxRetained    int           `name:"max-retained" reload:"yes" type:"size" default:"128MiB" help:"Bytes retained for all slow consumers, an eighth of it for one room. Above it, the slowest consumers are closed."`
+	MaxConnections int           `name:"max-connections" reload:"yes" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
+	Drain          time.Duration `name:"drain" reload:"yes" default:"10s" min:"0" help:"Time limit of a graceful stop."`
+	LogLevel       string        `name:"log-level" reload:"yes" default:"info" oneof:"debug,info,warn,error" help:"Lowest level of log lines: debug, info, warn or error."`
 	LogFormat      string        `name:"log-format" default:"auto" oneof:"auto,text,json" help:"Format of log lines: text, json, or auto (text if standard error is a terminal, else json)."`
 
-	Guests                string `name:"guests" default:"auto" oneof:"on,off,auto" allowed:"on, off, or auto (on only for a loopback address without trusted proxies)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
-	PersonalRooms         bool   `name:"personal-rooms" help:"Subscribe each connection of a user U to the room #U."`
-	UserRooms             string `name:"user-rooms" default:"#" help:"Character that restricts a room to the users listed after it (dialog#42,43); empty to turn the rule off."`
-	PrivateRooms          string `name:"private-rooms" default:"$" help:"First character of room names that require a subscription token; empty to turn the rule off."`
-	OtherRooms            string `name:"rooms" default:"auto" oneof:"open,signed-in,closed,auto" allowed:"one of open, signed-in, closed, auto (signed-in if a key under [token] is configured, otherwise open)" help:"Access to rooms that match no [[room]] pattern: open, signed-in, closed, or auto (signed-in if a key under [token] is configured, otherwise open)."`
-	MaxRooms              int    `name:"max-rooms" default:"128" min:"1" max:"4096" unit:"rooms of one connection" help:"Maximum number of rooms per connection."`
-	MaxConnectionsUser    int    `name:"max-connections-user" default:"0" min:"1" zero:"any number" help:"Maximum number of connections per user; 0 for no limit."`
-	MaxConnectionsAddress int    `name:"max-connections-address" default:"0" min:"1" zero:"any number" help:"Maximum number of sockets per address, WebSocket and HTTP; 0 for no limit."`
-	RateUser              int    `name:"rate-user" default:"0" min:"1" max:"1000000" unit:"publications a second" zero:"no limit" help:"Publications per second of one user, twice as many in a burst; 0 for no limit."`
-	RateAddress           int    `name:"rate-address" default:"0" min:"1" max:"1000000" unit:"commands a second" zero:"no limit" help:"Commands per second from one address, twice as many in a burst; 0 for no limit."`
-	HistoryBytes          int    `name:"history-bytes" type:"size" default:"256MiB" help:"Memory for the history of all rooms together. Above it, old publications are evicted."`
+	Guests                string `name:"guests" reload:"yes" default:"auto" oneof:"on,off,auto" allowed:"on, off, or auto (on only for a loopback address without trusted proxies)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`
+	PersonalRooms         bool   `name:"personal-rooms" reload:"yes" help:"Subscribe each connection of a user U to the room #U."`
+	UserRooms             string `name:"user-rooms" reload:"yes" default:"#" help:"Character that restricts a room to the users listed after it (dialog#42,43); empty to turn the rule off."`
+	PrivateRooms          string `name:"private-rooms" reload:"yes" default:"$" help:"First character of room names that require a subscription token; empty to turn the rule off."`
+	OtherRooms            string `name:"rooms" reload:"yes" default:"auto" oneof:"open,signed-in,closed,auto" allowed:"one of open, signed-in, closed, auto (signed-in if a key under [token] is configured, otherwise open)" help:"Access to rooms that match no [[room]] pattern: open, signed-in, closed, or auto (signed-in if a key under [token] is configured, otherwise open)."`
+	MaxRooms              int    `name:"max-rooms" reload:"yes" default:"128" min:"1" max:"4096" unit:"rooms of one connection" help:"Maximum number of rooms per connection."`
+	MaxConnectionsUser    int    `name:"max-connections-user" reload:"yes" default:"0" min:"1" zero:"any number" help:"Maximum number of connections per user; 0 for no limit."`
+	MaxConnectionsAddress int    `name:"max-connections-address" reload:"yes" default:"0" min:"1" zero:"any number" help:"Maximum number of sockets per address, WebSocket and HTTP; 0 for no limit."`
+	RateUser              int    `name:"rate-user" reload:"yes" default:"0" min:"1" max:"1000000" unit:"publications a second" zero:"no limit" help:"Publications per second of one user, twice as many in a burst; 0 for no limit."`
+	RateAddress           int    `name:"rate-address" reload:"yes" default:"0" min:"1" max:"1000000" unit:"commands a second" zero:"no limit" help:"Commands per second from one address, twice as many in a burst; 0 for no limit."`
+	HistoryBytes          int    `name:"history-bytes" reload:"yes" type:"size" default:"256MiB" help:"Memory for the history of all rooms together. Above it, old publications are evicted."`
 
 	Data      string `name:"data" default:"auto" help:"Data directory of durable rooms; off for none; auto for $STATE_DIRECTORY/data if systemd sets it, otherwise none."`
 	DataBytes int    `name:"data-bytes" type:"size" default:"256MiB" min:"1MiB" max:"65536MiB" help:"Disk space for the publications of durable rooms. Above it, the oldest are removed."`
 
-	RateConnectionsAddress int `name:"rate-connections-address" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
+	RateConnectionsAddress int `name:"rate-connections-address" reload:"yes" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
 	Rooms    []chat.RoomOptions  `table:"room" kong:"-"`
 	Token    token.Config        `table:"token" kong:"-"`
@@ -67,17 +67,17 @@ type Config struct {
 
 // APIConfig is the server API. It is off without a key, here or in Config.APIKeys.
 type APIConfig struct {
-	Key string `name:"key" secret:"THRONG_API_KEY"` // has the name api.DefaultKey and the role api.RoleAll
-	On  string `name:"on" default:"listen" oneof:"listen,admin" allowed:"listen or admin: the port of the server API"`
+	Key string `name:"key" reload:"yes" secret:"THRONG_API_KEY"` // has the name api.DefaultKey and the role api.RoleAll
+	On  string `name:"on" reload:"yes" default:"listen" oneof:"listen,admin" allowed:"listen or admin: the port of the server API"`
 }
 
 // APIKey is one named key of the server API. One of Key, Environment and File has the key.
 type APIKey struct {
-	Name        string `name:"name"` // unique: lower-case letters, digits, "-", "_" and "."
-	Role        string `name:"role" oneof:"all,publish-only,read-only"`
-	Key         string `name:"key" secret:"-"`
-	Environment string `name:"environment"` // name of a variable
-	File        string `name:"file"`        // path
+	Name        string `name:"name" reload:"yes"` // unique: lower-case letters, digits, "-", "_" and "."
+	Role        string `name:"role" reload:"yes" oneof:"all,publish-only,read-only"`
+	Key         string `name:"key" reload:"yes" secret:"-"`
+	Environment string `name:"environment" reload:"yes"` // name of a variable
+	File        string `name:"file" reload:"yes"`        // path
 
 	Secret string `kong:"-"` // the contents of Environment or File, which the caller of New reads
 }

@@ -44,5 +44,7 @@
 //   - Slow consumers: unsent bytes are slices that all slow members share, and count once. A connection without progress is closed, and the
 //     slowest if a budget is used up.
 //   - Time: deadlines count ticks, which stop while the process is suspended. Token expiry uses the wall clock.
+//   - Settings that a reload replaces are one immutable value behind an atomic pointer, at their owner: chat.Settings, fanout.Limits, the rules of
+//     edge and token. An act loads the value once. reload.go prepares all of them before it replaces the first.
 //   - Panics: a panic on a poller, a shard or a worker closes one connection.
 package server

@@ -276,6 +276,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"guest tokens: lifetime; time to renew one after its expiry":      {d("guestLifetime"), d("guestGrace")},
 		"connections in one page of the admin port":                       {n("defaultPage"), n("maxPage")},
 		"log lines that wait to be written":                               {n("maxRecords")},
+		"reloads that run or wait":                                        {n("maxReloads")},
 		"named keys":                                                      {n("maxAPIKeys")},
 		"config file":                                                     {b("maxConfigFile"), n("maxPatterns")},
 		"file in `public-keys`":                                           {b("maxKeyFile")},

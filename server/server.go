@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throng-chat/throng/server/admin"
@@ -31,7 +32,7 @@ const logTimeout = time.Second
 
 // Server is one chat server. Create it with New, then call Run once.
 type Server struct {
-	cfg      Config
+	cfg      Config       // of the start; reloads.config is the one in effect
 	log      *slog.Logger // writes to logs
 	logs     *logqueue.Queue
 	metrics  *metrics.Metrics
@@ -47,6 +48,8 @@ type Server struct {
 	acceptor *edge.Acceptor // nil if the plain port is off
 	tls      *tlsPort       // nil if no port uses TLS
 	admin    *admin.Admin   // nil if the admin port is off
+	drain    atomic.Int64   // of a graceful stop, in nanoseconds
+	reloads  reloads
 }
 
 // New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
@@ -59,6 +62,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	loaded := cfg.clone()
 	if cfg.MaxConnections == 0 {
 		cfg.MaxConnections = most
 	}
@@ -76,9 +80,13 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	}
 	cfg.OtherRooms = chat.OtherRooms(cfg.OtherRooms, tokens.Enabled())
 	s.cfg = cfg
+	s.drain.Store(int64(cfg.Drain))
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.sessions.Hooks = hooks
 	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Version: cfg.Version})
+	s.reloads.log, s.reloads.metrics, s.reloads.draining = log, s.metrics, s.sessions.Draining.Load
+	s.reloads.certificates, s.reloads.prepare = s.ReloadCertificates, s.prepare
+	s.reloads.start(loaded)
 	if s.engine, err = openData(&cfg, log); err != nil {
 		return nil, err
 	}
@@ -126,7 +134,7 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), s.closeAcceptors())
 	}
-	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.api}, s.sessions, s.metrics, s.log)
+	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload}, s.sessions, s.metrics, s.log)
 	return nil
 }
 
@@ -189,12 +197,12 @@ func (s *Server) AdminAddr() net.Addr {
 func (s *Server) Logger() *slog.Logger { return s.log }
 
 // MaxConnections returns the limit of WebSocket connections.
-func (s *Server) MaxConnections() int { return s.cfg.MaxConnections }
+func (s *Server) MaxConnections() int { return int(s.sessions.Limits().MaxLive) }
 
 // GuestsAllowed reports whether clients without a token may connect.
 func (s *Server) GuestsAllowed() bool { return s.sessions.Settings().Guests }
 
-// OtherRooms returns who may use rooms that match no pattern: "open", "signed-in" or "closed".
+// OtherRooms returns who may use rooms that match no pattern at the start: "open", "signed-in" or "closed".
 func (s *Server) OtherRooms() string { return s.cfg.OtherRooms }
 
 // TokensEnabled reports whether a key for tokens is configured. The key of guest tokens does not count.
@@ -202,6 +210,47 @@ func (s *Server) TokensEnabled() bool { return s.sessions.Tokens.Enabled() }
 
 // Shards returns the number of shards, which is also the number of pollers.
 func (s *Server) Shards() int { return len(s.sessions.Shards) }
+
+// SetLoader sets the source of the settings of a reload. Without it, Reload reads the certificates only. Call it before Run.
+func (s *Server) SetLoader(l Loader) { s.reloads.loader = l }
+
+// Reload reads the settings again and applies those that may change while the server runs. Invalid settings change nothing. No connection is
+// closed. by names the cause for the log: a signal, or the address of an operator. It blocks until everything is applied: do not call it on
+// the loop. Reloads run one after another; beyond maxReloads they are rejected. Any goroutine may call it.
+func (s *Server) Reload(by string) admin.Reload { return s.reloads.run(by) }
+
+// prepare checks what Validate does not, and returns a function that puts the settings into use. It resolves cfg.OtherRooms.
+func (s *Server) prepare(cfg *Config) (use func(), err error) {
+	tokens, err1 := s.sessions.Tokens.Prepare(cfg.Token)
+	if err1 != nil {
+		err1 = fmt.Errorf("token: %w", err1)
+	}
+	hooks, err2 := s.sessions.Hooks.Prepare(cfg.Webhooks)
+	if err2 != nil {
+		err2 = fmt.Errorf("webhooks: %w", err2)
+	}
+	public, err3 := s.edge.Prepare(edge.Config{
+		Hosts: cfg.Hosts, Origins: cfg.Origins, MaxConnectionsAddress: cfg.MaxConnectionsAddress, RateConnectionsAddress: cfg.RateConnectionsAddress,
+	})
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	return func() {
+		s.logs.SetLevel(cfg.logLevel())
+		s.drain.Store(int64(cfg.Drain))
+		tokens()
+		hooks()
+		cfg.OtherRooms = chat.OtherRooms(cfg.OtherRooms, s.sessions.Tokens.Enabled())
+		public()
+		s.sessions.SetLimits(cfg.limits(len(s.sessions.Shards)))
+		s.sessions.Configure(cfg.sessionConfig())
+		s.sessions.Hub.Configure(cfg.chatConfig())
+		s.api.SetAccess(cfg.apiAccess())
+		if s.admin != nil {
+			s.admin.SetHosts(cfg.Hosts)
+		}
+	}, nil
+}
 
 // Run serves until ctx is done or a port fails. Then it stops gracefully within the drain time: it accepts no connection, sends a close frame
 // to every client, and waits for unfinished work. It returns when all goroutines that it started have ended.
@@ -314,18 +363,18 @@ func (s *Server) end(server *http.Server) {
 
 // shutdown closes the public port, sends a close frame to every client, and waits for at most the drain time.
 func (s *Server) shutdown() {
-	start := time.Now()
+	start, drain := time.Now(), time.Duration(s.drain.Load())
 	s.sessions.Draining.Store(true)
 	if err := s.closeAcceptors(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
-	drainDurable(s.sessions.Durable, s.cfg.Drain/2, s.log)
+	drainDurable(s.sessions.Durable, drain/2, s.log)
 	notified := s.sessions.Live.Load()
-	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", s.cfg.Drain.String())
+	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", drain.String())
 	s.sessions.CloseAll()
-	s.sessions.WaitEmpty(s.cfg.Drain - time.Since(start))
+	s.sessions.WaitEmpty(drain - time.Since(start))
 	cut := s.sessions.AbortAll()
 	s.sessions.WaitEmpty(time.Second)
-	s.sessions.Hooks.Flush(max(s.cfg.Drain-time.Since(start), time.Second))
+	s.sessions.Hooks.Flush(max(drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/throng-chat/throng/server"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
+	"github.com/throng-chat/throng/server/settings"
 )
 
 // These tests compare the tables of docs/config.md with the flags, the keys and the defaults.
@@ -105,6 +106,31 @@ func TestDocsKeysOfTablesMatchTheCode(t *testing.T) {
 			documented = append(documented, fmt.Sprintf("%s, variable %q, default %s", row["key"], row["variable"], row["default"]))
 		}
 		doctable.Same(t, "keys of "+brackets(table), documented, program)
+	}
+}
+
+// Each key is in one class: a reload applies it, or it needs a restart.
+func TestDocsReloadColumnMatchesTheCode(t *testing.T) {
+	t.Parallel()
+	class := func(s settings.Setting) string {
+		if s.Reloadable {
+			return "yes"
+		}
+		return "restart"
+	}
+	check := func(section string, v any) {
+		var page, program []string
+		for _, row := range recordsBelow(t, section, "key") {
+			page = append(page, row["key"]+" "+row["reload"])
+		}
+		for _, s := range settings.Of(v) {
+			program = append(program, "`"+s.Name+"` "+class(s))
+		}
+		doctable.Same(t, "reload, "+section, page, program)
+	}
+	check("Settings", &server.Config{})
+	for _, table := range settings.Tables(&server.Config{}) {
+		check("`"+brackets(table.Name)+"`", reflect.New(table.Row).Interface())
 	}
 }
 

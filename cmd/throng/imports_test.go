@@ -19,6 +19,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/dump", module + "/server/chat", module + "/server/nearest",
 			module + "/server/settings", module + "/server/token", "github.com/alecthomas/kong", "github.com/lmittmann/tint",
 			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
+			"github.com/coreos/go-systemd/v22/daemon",
 		},
 		"/server": {
 			module + "/server/broker", module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/home",

@@ -33,6 +33,7 @@ type serveCmd struct {
 	Check  bool   `help:"Check the settings and exit." config:"-"`
 
 	sources *sources
+	args    []string // of the command line
 }
 
 // Help returns the second paragraph of throng serve --help.
@@ -43,8 +44,22 @@ func (*serveCmd) Help() string {
 
 // BeforeResolve reads the other sources of settings. kong calls it after it parsed the flags.
 func (sv *serveCmd) BeforeResolve(ctx *kong.Context) error {
-	sv.sources = readSources(ctx)
+	sv.sources, sv.args = readSources(ctx), ctx.Args
 	return nil
+}
+
+// load reads all sources of settings again: the command line and the environment, which cannot change, and the config file that was used at
+// the start. A file that is missing now is an error, since the defaults in its place would open the server.
+func (sv *serveCmd) load() (server.Config, error) {
+	args := slices.Clone(sv.args)
+	if path := sv.sources.file.path; path != "" {
+		args = append(args, "--config="+path)
+	}
+	again := &commands{}
+	if _, err := newParser(again).Parse(args); err != nil {
+		return server.Config{}, err
+	}
+	return again.Serve.config(slog.New(slog.DiscardHandler))
 }
 
 // config merges the settings of all sources. It returns all errors in them, joined.
@@ -85,7 +100,9 @@ func (sv *serveCmd) Run() error {
 	}
 
 	log = srv.Logger() // which never blocks
-	ctx, stop := handleSignals(log, srv.ReloadCertificates)
+	manager := serviceManager{log}
+	srv.SetLoader(server.Loader{Load: sv.load, Notify: manager.reload})
+	ctx, stop := handleSignals(manager.stopping, func() { srv.Reload("SIGHUP") })
 	defer stop()
 
 	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) && cfg.TLS.AdminClientCA == "" {
@@ -112,6 +129,7 @@ func (sv *serveCmd) Run() error {
 				"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
 		}
 	}
+	manager.ready()
 	return srv.Run(ctx)
 }
 

@@ -26,11 +26,16 @@ type logged struct {
 
 func startLogged(t *testing.T, args ...string) *logged {
 	t.Helper()
+	return runLogged(t, throng(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "off"}, args...)...))
+}
+
+// runLogged starts the command of a server.
+func runLogged(t *testing.T, cmd *exec.Cmd) *logged {
+	t.Helper()
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := throng(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "off"}, args...)...)
 	cmd.Stderr = writer
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -103,20 +108,6 @@ func (l *logged) answers(t *testing.T) {
 	answer, err := io.ReadAll(conn)
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
 		t.Fatalf("got %.40q, %v; want the page", answer, err)
-	}
-}
-
-func TestSIGHUPIsIgnoredWithALogLine(t *testing.T) {
-	t.Parallel()
-	l := startLogged(t)
-	l.signal(t, syscall.SIGHUP)
-	if got := l.line(t)["msg"].(string); !strings.Contains(got, "SIGHUP ignored") {
-		t.Errorf("got log line %q, want it to name SIGHUP", got)
-	}
-	l.answers(t)
-	l.signal(t, syscall.SIGTERM)
-	if code := l.exit(t); code != 0 {
-		t.Errorf("got exit %d, want 0", code)
 	}
 }
 

@@ -27,6 +27,7 @@ type Admin struct {
 	sessions *session.Sessions
 	hooks    *session.Hooks
 	api      *api.API // used while it serves this port
+	reloads  func(by string) Reload
 	hosts    atomic.Pointer[origin.Hosts]
 
 	Listener net.Listener
@@ -35,13 +36,14 @@ type Admin struct {
 // Config has the settings of the admin port.
 type Config struct {
 	Listener net.Listener
-	Hosts    origin.Hosts // names that the Host header may have
-	API      *api.API     // used while it serves this port
+	Hosts    origin.Hosts           // names that the Host header may have
+	API      *api.API               // used while it serves this port
+	Reload   func(by string) Reload // reads and applies the settings; it may block
 }
 
 // New returns the admin port.
 func New(cfg Config, h *session.Sessions, m *metrics.Metrics, log *slog.Logger) *Admin {
-	a := &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, Listener: cfg.Listener}
+	a := &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, reloads: cfg.Reload, Listener: cfg.Listener}
 	a.SetHosts(cfg.Hosts)
 	return a
 }
@@ -66,6 +68,7 @@ func (a *Admin) routes() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc(api.Path, a.serveAPI)
 	mux.HandleFunc(api.Path+"/", a.serveAPI)
+	mux.HandleFunc("POST /-/reload", a.reload)
 	mux.HandleFunc("GET /connections", a.listConnections)
 	mux.HandleFunc("DELETE /connections/{id}", a.closeConnection)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

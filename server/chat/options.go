@@ -20,26 +20,26 @@ const (
 
 // RoomOptions are the options and permissions of the rooms whose names match a pattern. The first pattern that matches counts.
 type RoomOptions struct {
-	Pattern string `name:"pattern" default:"*"` // a name, or a prefix and a star: "chat:*"
+	Pattern string `name:"pattern" reload:"yes" default:"*"` // a name, or a prefix and a star: "chat:*"
 
-	Subscribe    Access        `name:"subscribe" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to join
-	Publish      Access        `name:"publish" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
-	SeePresence  Access        `name:"see-presence" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
-	ReadHistory  Access        `name:"read-history" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
-	Presence     bool          `name:"presence" default:"true"`
-	JoinLeave    bool          `name:"join-leave"`                                                                         // members receive join and leave events
-	HistorySize  int           `name:"history-size" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications in the history
-	HistoryTTL   time.Duration `name:"history-ttl"`                                                                        // of each publication
-	Recovery     bool          `name:"recovery"`                                                                           // every subscription is recoverable; else on request
-	Positioning  bool          `name:"positioning"`                                                                        // every subscription detects gaps; else on request
-	Delta        bool          `name:"delta"`                                                                              // subscriptions may request fossil deltas
-	MaxMessage   int           `name:"max-message" type:"size" min:"1" max:"16MiB" unit:"bytes" zero:"the server's limit"` // of a publication's data
-	Rate         int           `name:"rate" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well
-	MaxMembers   int           `name:"max-members" min:"1" zero:"any number"`                                              // connections in one room
-	Durable      bool          `name:"durable"`                                                                            // the history is on disk, in the data directory
-	PublishProxy bool          `name:"publish-proxy"`                                                                      // a webhook decides about each publication
+	Subscribe    Access        `name:"subscribe" reload:"yes" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to join
+	Publish      Access        `name:"publish" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
+	SeePresence  Access        `name:"see-presence" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
+	ReadHistory  Access        `name:"read-history" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
+	Presence     bool          `name:"presence" reload:"yes" default:"true"`
+	JoinLeave    bool          `name:"join-leave" reload:"yes"`                                                                         // members receive join and leave events
+	HistorySize  int           `name:"history-size" reload:"yes" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications in the history
+	HistoryTTL   time.Duration `name:"history-ttl" reload:"yes"`                                                                        // of each publication
+	Recovery     bool          `name:"recovery" reload:"yes"`                                                                           // every subscription is recoverable; else on request
+	Positioning  bool          `name:"positioning" reload:"yes"`                                                                        // every subscription detects gaps; else on request
+	Delta        bool          `name:"delta" reload:"yes"`                                                                              // subscriptions may request fossil deltas
+	MaxMessage   int           `name:"max-message" reload:"yes" type:"size" min:"1" max:"16MiB" unit:"bytes" zero:"the server's limit"` // of a publication's data
+	Rate         int           `name:"rate" reload:"yes" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well
+	MaxMembers   int           `name:"max-members" reload:"yes" min:"1" zero:"any number"`                                              // connections in one room
+	Durable      bool          `name:"durable"`                                                                                         // the history is on disk, in the data directory
+	PublishProxy bool          `name:"publish-proxy" reload:"yes"`                                                                      // a webhook decides about each publication
 
-	CompressionContext bool `name:"compression-context" default:"true"` // compressed messages refer to preceding messages of the room
+	CompressionContext bool `name:"compression-context" reload:"yes" default:"true"` // compressed messages refer to preceding messages of the room
 }
 
 // MaxHistoryTTL is the limit of a room's history-ttl.

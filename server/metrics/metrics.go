@@ -9,6 +9,8 @@ import (
 type Metrics struct {
 	Registry *prometheus.Registry
 
+	Reloads *prometheus.CounterVec // by result
+
 	Messages         prometheus.Counter
 	Dropped          prometheus.Counter
 	Outdated         prometheus.Counter
@@ -106,6 +108,7 @@ func New(closeReasons []string) *Metrics {
 	m.ofClients()
 	m.ofHTTP()
 	m.ofDurable()
+	m.ofReloads()
 	return m
 }
 

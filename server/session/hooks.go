@@ -59,10 +59,10 @@ const PausedRoomOverhead = 256
 
 // HooksConfig has the settings of the webhook, the table [webhooks]: the tags are those of server/settings.
 type HooksConfig struct {
-	URL     string        `name:"url"`                                   // empty for no webhook
-	Secret  string        `name:"secret" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
-	Events  []string      `name:"events"`                                // to send, some of AllEvents
-	Timeout time.Duration `name:"timeout" default:"3s" min:"100ms" max:"30s"`
+	URL     string        `name:"url" reload:"yes"`                                   // empty for no webhook
+	Secret  string        `name:"secret" reload:"yes" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
+	Events  []string      `name:"events" reload:"yes"`                                // to send, some of AllEvents
+	Timeout time.Duration `name:"timeout" reload:"yes" default:"3s" min:"100ms" max:"30s"`
 }
 
 // NewHooks returns hooks that send the events of cfg: none without a URL.

@@ -1,10 +1,12 @@
 package session
 
 import (
+	"log/slog"
 	"reflect"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/webhook"
 )
 
@@ -37,5 +39,29 @@ func TestHooksHealthFollowsTheEvents(t *testing.T) {
 	h.note(OnPublish, webhook.TimedOut, now)
 	if got, want := h.All(), (map[string]HookHealth{OnConnect: {false, "timeout", &now, 1}, OnRPC: {OK: true}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// The timeout holds for the next request, and for tasks that wait for a worker.
+func TestTheTimeoutOfTheWebhookIsReplaced(t *testing.T) {
+	cfg := HooksConfig{URL: "http://127.0.0.1:9/", Secret: "0123456789abcdef", Events: []string{OnRPC}, Timeout: time.Second}
+	h, err := NewHooks(cfg, slog.New(slog.DiscardHandler), metrics.New(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, timeout := range []time.Duration{2 * time.Second, 5 * time.Second} {
+		cfg.Timeout = timeout
+		use, err := h.Prepare(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		use()
+		if got := []time.Duration{h.AdmissionWorkers.timeout(), h.CallWorkers.timeout(), h.Client.Timeout()}; got[0] != timeout || got[1] != timeout || got[2] != timeout {
+			t.Errorf("got %v, want %v", got, timeout)
+		}
+	}
+	cfg.Secret = "whsec_###"
+	if _, err := h.Prepare(cfg); err == nil || !h.wants(OnRPC) {
+		t.Errorf("got %v, want an error about the secret, and the events from before", err)
 	}
 }

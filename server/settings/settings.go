@@ -10,6 +10,7 @@
 //	zero      what 0 means; 0 is then allowed beside the range
 //	unit      what a number counts, for an error
 //	oneof     the allowed values, separated by commas
+//	reload    "yes": the setting may change while the server runs (Merge); missing: a change needs a restart
 //	allowed   the allowed values as an error describes them, if min, max or oneof do not describe them well
 //	secret    the environment variable of a secret, which has no flag and appears in no error; "-" for a secret without a variable
 //
@@ -34,6 +35,8 @@ type Setting struct {
 	Secret  string // the environment variable of a secret, "-" for a secret without one, else empty
 	Size    bool   // a number of bytes
 	OneOf   []string
+
+	Reloadable bool // may change while the server runs; otherwise a change needs a restart
 
 	bounded     bool
 	least, most int64 // of a duration in nanoseconds; most is 0 without an upper end
@@ -96,7 +99,8 @@ func of(t reflect.Type) *layout {
 func read(name string, tag reflect.StructTag, kind reflect.Type, field int) (Setting, error) {
 	s := Setting{
 		Name: name, Default: tag.Get("default"), Secret: tag.Get("secret"), Size: tag.Get("type") == "size",
-		zero: tag.Get("zero"), unit: tag.Get("unit"), allowed: tag.Get("allowed"), kind: kind, field: field,
+		Reloadable: tag.Get("reload") == "yes",
+		zero:       tag.Get("zero"), unit: tag.Get("unit"), allowed: tag.Get("allowed"), kind: kind, field: field,
 	}
 	if words := tag.Get("oneof"); words != "" {
 		s.OneOf = strings.Split(words, ",")

@@ -175,7 +175,7 @@ func (c *Client) flushing() bool {
 
 // send makes one attempt. Every reply with status 200 to 299 counts as delivered, whatever its body.
 func (c *Client) send(ctx context.Context, t notification) *failure {
-	ctx, cancel := context.WithTimeout(ctx, c.target.Load().config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout())
 	defer cancel()
 	started := c.now()
 	_, f := c.post(ctx, t.event, t.id, t.body)

@@ -99,6 +99,9 @@ func (c *Client) Prepare(cfg Config) (use func(), err error) {
 	}, nil
 }
 
+// Timeout returns the timeout of a request.
+func (c *Client) Timeout() time.Duration { return c.target.Load().config.Timeout }
+
 // newHTTP returns a client for requests with a timeout.
 func newHTTP(timeout time.Duration) *http.Client {
 	return &http.Client{
@@ -164,7 +167,7 @@ func (c *Client) Proxy(ctx context.Context, r *Request) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.target.Load().config.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout())
 	defer cancel()
 	id := newID()
 	reply, f := c.proxyOnce(ctx, r.Event, id, body)
