@@ -59,19 +59,26 @@ func (du *Durable) foreignEntry(e *record.Entry) {
 	du.replayed.foreign[strings.Clone(e.Room)] = foreignAt{max(at.offset, e.Offset), e.Kind == record.Clear && e.Change}
 }
 
-// replayReleased applies an entry of a room that is not in the room table: it changes the position only.
+// replayReleased applies an entry of a room that is not in the room table: it changes the position only. As in a room that has publications
+// (replayClearLocked), a Clear with a newer generation keeps the offset; a publication with one begins a new life of the room.
 func (du *Durable) replayReleased(in *home.Record, e *record.Entry, now wheel.Tick) {
 	at, ok := du.positions.get(e.Room)
+	newer := ok && e.Generation > at.generation
 	switch {
-	case e.Kind == record.Redact || e.Offset == 0:
+	case e.Kind == record.Redact:
+		return
+	case e.Offset == 0 && (e.Kind != record.Clear || !newer):
 		return
 	case e.Kind == record.Publish && ok && (e.Generation < at.generation || e.Generation == at.generation && e.Offset != at.offset+1):
 		du.lose(in.Seq, e.Room)
-	case e.Generation < at.generation && ok:
+	case ok && e.Generation < at.generation:
 		return // a checkpoint that was overtaken by a new generation
 	}
-	if !ok || e.Generation > at.generation {
+	switch {
+	case !ok || newer && e.Kind == record.Publish:
 		at = durablePosition{name: strings.Clone(e.Room), generation: e.Generation}
+	case newer:
+		at.generation = e.Generation
 	}
 	at.offset, at.newest = max(at.offset, e.Offset), in.Seq
 	du.positions.store(at, now)
