@@ -91,8 +91,12 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: torture
-torture: ## attack a real server and print one line per attack (about ten minutes)
+torture: torture-durable ## attack a real server and print one line per attack (about ten minutes), and torture-durable
 	go run ./server/torture
+
+.PHONY: torture-durable
+torture-durable: ## kill servers with durable rooms, cut their power, fill their disk: one line per fault (about ten minutes; some need root)
+	go run ./server/torture/durable
 
 .PHONY: torture-tls
 torture-tls: ## the same attacks over TLS
