@@ -52,6 +52,7 @@ func TestEachProblemIsNamedAndCounted(t *testing.T) {
 		{func(_ *testing.T, tl *testLog) { tl.records[5][0] = 9 }, []string{"record 6: the record is damaged: its checksum is"}, 1, 0},
 		{func(_ *testing.T, tl *testLog) { tl.records[4], tl.records[5] = nil, nil }, []string{"record 5: missing in the log: 2 records, up to 6"}, 2, 0},
 		{func(_ *testing.T, tl *testLog) { tl.records[5] = nil }, []string{"record 6: missing in the log: 1 records, up to 6"}, 1, 0},
+		{func(_ *testing.T, tl *testLog) { tl.records[5] = []byte{} }, []string{"record 6: missing in the log: 1 records, up to 6"}, 1, 0},
 		{func(_ *testing.T, tl *testLog) { tl.records[0] = nil }, []string{"record 1: missing in the log: 1 records, up to 1"}, 1, 0},
 		{func(_ *testing.T, tl *testLog) { tl.records[5] = tl.records[4] }, []string{"record 6: out of its order: term 1 after 1, written to follow record 4"}, 1, 0},
 		{func(t *testing.T, tl *testLog) { tl.append(t, publish("a", 2, 6)) }, []string{`record 7: room "a": offset 6 of generation 2 follows offset 4 of generation 2`}, 0, 1},

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/record"
 )
 
-// testLog is a log in memory, whose records a test may damage. A nil record is missing.
+// testLog is a log in memory, whose records a test may damage. A nil record is missing. Of an empty one, the engine reports that it is lost.
 type testLog struct {
 	broker.Log // the methods that nobody calls
 	id         string
@@ -32,6 +32,9 @@ func (tl *testLog) Replay(_ context.Context, after uint64, f func(seq uint64, re
 			continue
 		}
 		lent := slices.Clone(tl.records[i])
+		if len(lent) == 0 {
+			lent = nil
+		}
 		if err := f(uint64(i)+1, lent); err != nil {
 			return 0, err
 		}

@@ -68,6 +68,10 @@ func (s *scan) run(ctx context.Context, log broker.Log) error {
 			s.missing(next, seq-1)
 		}
 		next = seq + 1
+		if b == nil { // the engine has lost it
+			s.missing(seq, seq)
+			return nil
+		}
 		return s.record(seq, b)
 	})
 	if err != nil {
