@@ -19,7 +19,7 @@ func (p Problem) String() string { return fmt.Sprintf("record %d: %v", p.Seq, p.
 
 // Errors of problems, beside those of package record.
 var (
-	errMissing = errors.New("missing in the log")
+	errMissing = errors.New("missing or not readable")
 	errStale   = errors.New("out of its order")
 )
 
@@ -86,7 +86,11 @@ func (s *scan) run(ctx context.Context, log broker.Log) error {
 
 func (s *scan) missing(from, to uint64) {
 	s.Damaged += int(to - from + 1)
-	s.problem(Problem{from, fmt.Errorf("%w: %d records, up to %d", errMissing, to-from+1, to)})
+	err := errMissing
+	if to > from {
+		err = fmt.Errorf("%w, as all up to record %d", errMissing, to)
+	}
+	s.problem(Problem{from, err})
 }
 
 func (s *scan) record(seq uint64, b []byte) error {
