@@ -85,7 +85,7 @@ func (dc *deliveryCheck) sample(kind string, m *member, publisher int, seq int64
 // The first member that receives a message decides its place. If that member was wrong, all others seem to be wrong: at the end the smaller
 // group is counted (finish).
 //
-// A member that joins begins at the end of the log, and its first delivery gives its position. A member that leaves has lost the messages
+// A member that joins begins at the end of the log, and its first delivery that others have received as well gives its position. A member that leaves has lost the messages
 // that it missed until then; messages in flight do not count. If the protocol recovers missed messages, the member stays while its client
 // is away, and continues at its position.
 type room struct {
@@ -107,6 +107,7 @@ type room struct {
 	digest      uint64                     // of the log's order
 	uncertain   bool                       // members may have received another order than the log's
 	members     int                        // of this agent
+	anchors     int                        // members that are at a known place of the log
 	epoch       uint32                     // number of joins while this agent had no other member in the room
 	ended       bool                       // all publishers have sent their last message
 	allReceived bool                       // each sent message was received by at least one member
@@ -128,14 +129,16 @@ type member struct {
 	connection int32
 	publisher  int32 // -1 for a connection that does not publish
 	begun      bool  // it has received a message
+	anchored   bool  // counted in room.anchors; guarded by the lock of the room
 	away       bool  // its connection has ended, and it will recover the messages sent meanwhile
 }
 
 // anomalies is the state of a member that missed messages or received some out of order. Other members do not have it.
 type anomalies struct {
-	missing      []gap    // places below next that were skipped; ascending
-	early        []uint64 // places of unordered entries received, at or above next
-	recent       []uint64 // unordered entries received in a row when next was at
+	missing      []gap        // places below next that were skipped; ascending
+	held         []stampWords // received by a new member, and without a place yet
+	early        []uint64     // places of unordered entries received, at or above next
+	recent       []uint64     // unordered entries received in a row when next was at
 	at           uint64
 	unidentified int // messages received, but altered beyond recognition
 	own          int // own messages that were skipped, due or not

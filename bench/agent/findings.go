@@ -72,6 +72,7 @@ func (r *room) complete(m *member) bool {
 	if !r.receivedAll() {
 		return false
 	}
+	r.placeHeld(m)
 	end := r.log.length.Load()
 	if m.next == end && m.anomalies == nil {
 		return true
@@ -99,6 +100,9 @@ func (r *room) complete(m *member) bool {
 func (r *room) finish(members []*member) (f Findings) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, m := range members {
+		r.placeHeld(m)
+	}
 	for _, i := range r.publishers {
 		p, sent := &r.check.publics[i], r.check.sent[i].Load()
 		switch {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/throng-chat/throng/bench/result"
@@ -115,5 +116,69 @@ func TestALeavingMemberDoesNotLoseAMessageThatANewMemberReceivedFirst(t *testing
 	h.receives(3, h.wire(7, 8, 9))
 	if got, expected := h.finish(); got != (result.Faults{Lost: 1}) || expected != 10+6+8+4 {
 		t.Errorf("got %+v of %d, want 1 lost of %d", got, expected, 10+6+8+4)
+	}
+}
+
+// honestRun passes the messages of a server without faults to members, some of which join in the middle. The client reads its connections in any
+// order, so a new member may be the first receiver of a message, and others may have received messages before it.
+func honestRun(t *testing.T, seed uint64) (got result.Faults, expected, delivered uint64) {
+	r := rand.New(rand.NewPCG(seed, 3))
+	const messages = 60
+	h := newHall(t, 1+r.IntN(3), 1+r.IntN(3))
+	h.sent(messages)
+	next := make([]int, len(h.conns)) // message of each member
+	receive := func(i, most, published int) {
+		c := h.conns[i]
+		if c.state != open {
+			c.state = open
+			h.room.join(&c.member, 0)
+		}
+		n := min(most, published-next[i])
+		h.receives(i, h.wire(upTo(messages)[next[i]:next[i]+n]...))
+		next[i] += n
+		delivered += uint64(n)
+	}
+	for published := 0; published < messages; {
+		switch {
+		case r.IntN(3) == 0:
+			published = min(published+1+r.IntN(3), messages)
+		case next[0] > 0 && r.IntN(8) == 0: // a new member, whose 101 the client may read much later
+			h.conns = append(h.conns, &conn{poller: h.poller, room: h.room, member: member{connection: int32(len(next)), publisher: -1}})
+			next = append(next, published)
+		default:
+			receive(r.IntN(len(next)), r.IntN(6), published)
+		}
+	}
+	for i := range next {
+		receive(i, messages, messages)
+	}
+	got, expected = h.finish()
+	return got, expected, delivered
+}
+
+func TestAnHonestServerHasNoFaultsWhenMembersJoin(t *testing.T) {
+	for seed := range uint64(500) {
+		if got, expected, delivered := honestRun(t, seed); got.Any() || expected != delivered {
+			t.Fatalf("seed %d: got %+v of %d, want none of %d", seed, got, expected, delivered)
+		}
+	}
+}
+
+// What a new member received counts, also if no other member receives it.
+func TestANewMemberMayBeTheOnlyReceiver(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		h := newHall(t, 1, 1)
+		h.sent(10)
+		h.receives(0, h.wire(upTo(5)...))
+		late := &conn{poller: h.poller, room: h.room, state: open, member: member{connection: 7, publisher: -1}}
+		h.room.join(&late.member, 0)
+		h.conns = append(h.conns, late)
+		h.receives(1, h.wire(5, 6, 7, 8, 9))
+		if !h.conns[0].part() || leaves && !late.part() {
+			t.Fatal("it was not a member")
+		}
+		if got, expected := h.finish(); got.Any() || expected != 10 {
+			t.Errorf("leaves: %v: got %+v of %d, want no faults of 10", leaves, got, expected)
+		}
 	}
 }

@@ -42,9 +42,12 @@ func (r *room) receive(m *member, payload []byte) (s stamp, is verdict) {
 		r.faults.Misrouted++
 		p.sample(faultMisrouted, m, int(s.publisher), int64(s.seq))
 		return s, altered
-	case !r.place(m, s, payload):
+	case r.waits(m, s):
+		m.ensureAnomalies().held = append(m.anomalies.held, loadStamp(payload))
+	case !r.place(m, s, loadStamp(payload)):
 		return s, again
-	case len(payload) != p.size || string(payload[StampSize:]) != p.filler.of(s.publisher, s.seq):
+	}
+	if len(payload) != p.size || string(payload[StampSize:]) != p.filler.of(s.publisher, s.seq) {
 		r.corrupted(m, int(s.publisher), int64(s.seq))
 		return s, altered
 	}
@@ -70,6 +73,9 @@ func (r *room) join(m *member, at int64) {
 	m.room = r
 	m.next = r.log.length.Load()
 	m.start, m.since = m.next, at+grace
+	if m.next == 0 {
+		r.anchor(m)
+	}
 	if r.members == 0 && m.next > 0 {
 		// This agent had no member in the room, so earlier messages are not due. Each publisher continues at its current number.
 		r.epoch++
@@ -81,6 +87,8 @@ func (r *room) join(m *member, at int64) {
 func (r *room) suspend(m *member, at int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.placeHeld(m)
+	r.release(m)
 	r.skip(m)
 	m.away = true
 	m.ensureAnomalies().left = at
@@ -90,6 +98,8 @@ func (r *room) suspend(m *member, at int64) {
 func (r *room) leave(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.placeHeld(m)
+	r.release(m)
 	r.members--
 	if !m.away {
 		r.skipLeaving(m)
@@ -103,8 +113,78 @@ func (r *room) leave(m *member) {
 	r.ownLost += m.ownLost()
 }
 
-// place finds the place of a message in the log and moves m there. It returns false for a duplicate. The caller holds mu.
-func (r *room) place(m *member, s stamp, payload []byte) bool {
+// A member that joins in the middle of a run: the client reads its connections in any order, so it may read the first messages of the new member
+// before the members that have been there receive them, or the messages before those. Their place in the log is then unknown: they are held until
+// the other members have received one of them.
+
+// maxHeld limits the messages that a new member holds. More than that are placed as if no other member had received them.
+const maxHeld = 1024
+
+// anchor records that m is at a known place of the log. The caller holds mu.
+func (r *room) anchor(m *member) {
+	if !m.anchored {
+		m.anchored = true
+		r.anchors++
+	}
+}
+
+// release records that m receives no more. The caller holds mu.
+func (r *room) release(m *member) {
+	if m.anchored {
+		m.anchored = false
+		r.anchors--
+	}
+}
+
+// waits reports whether m must hold a message, because neither that message nor the first one that m holds has a place yet. If one of them has,
+// it places all that m holds. The caller holds mu.
+func (r *room) waits(m *member, s stamp) bool {
+	if m.begun || m.start == 0 {
+		return false
+	}
+	n := m.heldMessages()
+	first := s
+	if n > 0 {
+		first = m.anomalies.held[0].stamp()
+	}
+	if r.anchors == 0 || n >= maxHeld || r.placed(first) || r.placed(s) {
+		r.placeHeld(m)
+		return false
+	}
+	return true
+}
+
+// placed reports whether a message has a place in the log that is certain.
+func (r *room) placed(s stamp) bool {
+	p := &r.check.publics[s.publisher]
+	if p.epoch != r.epoch || s.seq >= p.next {
+		return false
+	}
+	pos, ok := p.of(s.seq)
+	return !ok || r.unordered[pos] == nil
+}
+
+// placeHeld places the messages that m holds, in the order in which it received them. The caller holds mu.
+func (r *room) placeHeld(m *member) {
+	if m.heldMessages() == 0 {
+		return
+	}
+	held := m.anomalies.held
+	m.anomalies.held = nil
+	for _, words := range held {
+		r.place(m, words.stamp(), words)
+	}
+}
+
+func (m *member) heldMessages() int {
+	if m.anomalies == nil {
+		return 0
+	}
+	return len(m.anomalies.held)
+}
+
+// place finds the place of a message, with the stamp words, in the log and moves m there. It returns false for a duplicate. The caller holds mu.
+func (r *room) place(m *member, s stamp, words stampWords) bool {
 	p := &r.check.publics[s.publisher]
 	if p.epoch != r.epoch {
 		p.restart(s.seq, r.epoch)
@@ -119,7 +199,7 @@ func (r *room) place(m *member, s stamp, payload []byte) bool {
 		r.resumeAt(m, s)
 	}
 	if s.seq >= p.next {
-		r.logFirst(m, s, payload)
+		r.logFirst(m, s, words)
 		return true
 	}
 	pos, ok := p.of(s.seq)
@@ -148,10 +228,11 @@ func (r *room) arrive(m *member, pos uint64) {
 	r.settle(m, pos)
 	m.next = pos + 1
 	m.begin(pos)
+	r.anchor(m)
 }
 
 // logFirst appends a message that no member has received before. m is at an ordered entry. The caller holds mu.
-func (r *room) logFirst(m *member, s stamp, payload []byte) {
+func (r *room) logFirst(m *member, s stamp, words stampWords) {
 	p := &r.check.publics[s.publisher]
 	atEnd := m.next == r.log.length.Load() || len(m.recently()) >= maxRecent
 	for p.next < s.seq {
@@ -162,7 +243,7 @@ func (r *room) logFirst(m *member, s stamp, payload []byte) {
 		return
 	}
 	pos := r.log.append(entry{
-		words: loadStamp(payload), intended: s.intended, sent: s.intended + s.lag, publisher: s.publisher, seq: s.seq,
+		words: words, intended: s.intended, sent: s.intended + s.lag, publisher: s.publisher, seq: s.seq,
 	})
 	p.append(pos, r.log.window())
 	r.digest = scramble(r.digest ^ uint64(s.publisher)<<32 ^ uint64(s.seq))

@@ -94,6 +94,19 @@ func loadStamp(b []byte) (w stampWords) {
 	return w
 }
 
+// stamp decodes the words of a stamp that was checked.
+func (w stampWords) stamp() stamp {
+	var b [StampSize]byte
+	for i := range w {
+		binary.LittleEndian.PutUint64(b[8*i:], w[i])
+	}
+	s, err := parseStamp(b[:])
+	if err != nil {
+		panic(err) // it was parsed before
+	}
+	return s
+}
+
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz-"
 
 // putDigits writes v in base 64, the highest digit first.

@@ -383,7 +383,7 @@ func TestBenchStartsItsOwnServer(t *testing.T) {
 			}
 			code, stdout, stderr := outcome(t, throng(t, args...))
 			if code != 0 && code != exitInvalid { // on a busy machine the client may be the limit
-				t.Fatalf("got exit %d: %s", code, stderr)
+				t.Fatalf("got exit %d: %s%s", code, stderr, stdout)
 			}
 			r, err := result.Read(strings.NewReader(stdout))
 			if err != nil {
