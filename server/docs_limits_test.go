@@ -197,6 +197,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"data of a delta": {b("maxDelta"), b("maxSearch")},
 		"time for deltas in one write round of a core":                                 {d("deltaBudget")},
 		"time for compression in one write round of a core":                            {d("CompressionBudget")},
+		"compressed message: bytes of its form for 32 KiB of the message":              {b("maxPerWindow")},
 		"compression contexts (one for a room with at least 4 such members on a core)": {n("maxContexts"), b("contextSize"), n("contextMembers")},
 		"connections in total":                    {n("reservedFiles"), num(get("reservedFiles") + get("MaxAdmissions") + get("MaxCalls") + get("senders"))},
 		"sockets in total, HTTP included":         {n("minSockets")},

@@ -91,7 +91,8 @@ func (rd *reader) readLater(c *Conn) {
 	rd.wake()
 }
 
-// onWake is called on the poller after Poller.wake. It answers a probe, runs posted functions and reads from deferred connections.
+// onWake is called on the poller after Poller.wake. It answers a probe, runs posted functions, reads from deferred connections and
+// inflates a part of a message.
 func (rd *reader) onWake() {
 	if at := rd.probed.Swap(0); at != 0 {
 		rd.loop.metrics.LoopLag.Observe(time.Since(time.Unix(0, at)).Seconds())
@@ -110,6 +111,7 @@ func (rd *reader) onWake() {
 		rd.loop.Read(c)
 	}
 	rd.spare = list[:0]
+	rd.inflate()
 }
 
 // onWritable is called when a full socket accepts bytes again, under the socket's lock: on the poller, or on the shard within

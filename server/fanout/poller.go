@@ -29,8 +29,15 @@ type Poller struct {
 	paced   atomic.Bool // some connections wait because they exceed their rate of bytes
 	paceDue atomic.Bool // the heartbeat has ticked since those were last checked
 
+	inflating []stepper // long messages, which take turns: the next step is that of the first one; owned by the poller
+
 	mu     sync.Mutex // a leaf
 	posted []func()
+}
+
+// stepper is an inflation. The pollers know no connections, so this is an interface.
+type stepper interface {
+	step() (done bool, err error)
 }
 
 // of returns the poller that reads from a socket.

@@ -50,8 +50,8 @@ func (l *loop) readFrom(c *Conn) {
 	now := l.clock.Now()
 	buf := l.sockets.Buffer(c.Transport.Socket())
 	for reads := 0; ; reads++ {
-		if c.Is(Paused) && !c.Closing() {
-			return // the client reads again when it releases the connection
+		if c.Is(Paused|inflating) && !c.Closing() {
+			return // it is read from again when the client releases it, or the message is inflated
 		}
 		over := c.overBytes(now)
 		enough := reads >= readsPerTurn || (over || c.audienceOverLimit()) && !c.Closing()
@@ -68,7 +68,7 @@ func (l *loop) readFrom(c *Conn) {
 		if n > 0 {
 			c.OnData(buf[:n], now)
 		}
-		if held > 0 || c.Transport.Held() > 0 {
+		if (held > 0 || c.Transport.Held() > 0) && !c.Is(inflating) {
 			c.noteHeld(n > 0)
 		}
 		switch {
@@ -115,8 +115,12 @@ func (c *Conn) OnData(b []byte, now time.Duration) {
 // Take decodes bytes from the peer and calls the Handler with each message. Called where OnData is.
 func (c *Conn) Take(b []byte, now time.Duration) {
 	for len(b) > 0 && !c.Closing() {
-		if c.Is(Paused) {
+		switch {
+		case c.Is(Paused):
 			c.Handler.OnUnread(b)
+			return
+		case c.Is(inflating):
+			c.Poller().keepRest(c, b)
 			return
 		}
 		began := c.Decoder.Held() > 0

@@ -15,6 +15,7 @@ const (
 	writable                     // the socket accepts bytes again. Set by the loop, cleared by the shard
 	OneWay                       // the client does not answer pings: they only show that the connection works. Constant once the shard knows it
 	inLoop                       // the loop has the socket, and calls Handler.OnClosed. Set by the shard
+	inflating                    // a message is inflated in steps; no more is read. Written by the poller
 
 	reasonShift = 24 // the bits above are a Reason
 )

@@ -158,13 +158,19 @@ func (p *partial) append(chunk []byte) error {
 	if p.op != OpText || p.compressed {
 		return nil
 	}
-	fresh := p.data[p.checked:]
-	whole := len(fresh) - unfinishedRune(fresh)
-	if !utf8.Valid(fresh[:whole]) {
+	var ok bool
+	if p.checked, ok = CheckText(p.data, p.checked); !ok {
 		return errNotUTF8()
 	}
-	p.checked += whole
 	return nil
+}
+
+// CheckText checks a text that is not complete. It returns how many of its bytes are complete UTF-8 characters, of which the first ones are known;
+// ok is false if the text cannot become UTF-8.
+func CheckText(b []byte, known int) (complete int, ok bool) {
+	fresh := b[known:]
+	whole := len(fresh) - unfinishedRune(fresh)
+	return known + whole, utf8.Valid(fresh[:whole])
 }
 
 // unfinishedRune returns how many bytes at the end of b begin a character that may become valid: 0 to 3.
