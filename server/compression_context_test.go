@@ -36,21 +36,27 @@ func (k *keeper) expectText(want string) {
 	if err != nil {
 		k.t.Fatalf("got %v, want message %.40q", err, want)
 	}
-	k.bytes += len(m.Payload)
-	got := string(m.Payload)
-	if m.Compressed {
-		k.compressed++
-		b, err := io.ReadAll(flate.NewReaderDict(io.MultiReader(bytes.NewReader(m.Payload), strings.NewReader(deflateTail+"\x01\x00\x00\xff\xff")), k.window))
-		if err != nil {
-			k.t.Fatalf("compressed message %d does not inflate: %v", k.compressed, err)
-		}
-		k.window = append(k.window, b...)
-		k.window = k.window[max(0, len(k.window)-32<<10):]
-		got = string(b)
-	}
+	got := k.read(m)
 	if m.Op != ws.OpText || got != want {
 		k.t.Fatalf("got %v %.60q (%d bytes), want %.60q", m.Op, got, len(got), want)
 	}
+}
+
+// read returns the text of a message, and keeps it for the next ones.
+func (k *keeper) read(m ws.Message) string {
+	k.t.Helper()
+	k.bytes += len(m.Payload)
+	if !m.Compressed {
+		return string(m.Payload)
+	}
+	k.compressed++
+	b, err := io.ReadAll(flate.NewReaderDict(io.MultiReader(bytes.NewReader(m.Payload), strings.NewReader(deflateTail+"\x01\x00\x00\xff\xff")), k.window))
+	if err != nil {
+		k.t.Fatalf("compressed message %d does not inflate: %v", k.compressed, err)
+	}
+	k.window = append(k.window, b...)
+	k.window = k.window[max(0, len(k.window)-32<<10):]
+	return string(b)
 }
 
 // chatJSON is a message of about n bytes, as a chat application sends it.

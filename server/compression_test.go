@@ -28,9 +28,8 @@ func TestCompressionIsNegotiated(t *testing.T) {
 	on := startServer(t, func(c *Config) { c.Rooms = []chat.RoomOptions{alone} })
 	off := startServer(t, func(c *Config) { c.Compression = "off" })
 	for _, path := range []string{"/ws", chat.SessionPath, "/ws?room=%61", "/ws?room=alone"} {
-		// A session may have several rooms.
 		answer := context
-		if path == chat.SessionPath || path == "/ws?room=alone" {
+		if path == "/ws?room=alone" {
 			answer = none
 		}
 		for _, tt := range []struct {

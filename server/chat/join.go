@@ -16,7 +16,7 @@ type JoinRequest struct {
 	Membership    *Membership    // JoinRooms fills it; its Info is set
 	Format        fanout.Format
 	DeltaFormat   fanout.Format  // replaces Format if the room's options allow deltas; 0: the client does not support deltas
-	Window        deflate.Window // of the client; 0 without permessage-deflate
+	Window        deflate.Window // of the client; 0 without permessage-deflate. Without a context if the room's options, or deltas, exclude it
 	Positioned    bool
 	Recoverable   bool
 	Recover       bool           // recover from Since
@@ -102,15 +102,33 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	if q.WithDelta = o.Delta && q.DeltaFormat != 0; q.WithDelta {
 		f = q.DeltaFormat
 	}
+	if q.WithDelta || !o.CompressionContext {
+		q.Window = q.Window.Alone() // a delta is small, and a new member is sent a full payload in its place
+	}
 	m := q.Membership
-	m.Member = fanout.Member{Conn: c, Topic: r.TopicLocked(c.Shard, f.Compressed(q.Window.Alone())), At: -1, Positioned: q.Positioned}
+	m.topic = r.TopicLocked(c.Shard, f.Compressed(q.Window))
+	m.Member = fanout.Member{Conn: c, Topic: m.topic, At: -1, Positioned: q.Positioned}
 	m.Room, m.WithToken = r, q.Actor.Token
-	m.Topic.Members++
+	m.topic.Members++
 	r.Members++
 	if o.Presence {
 		r.Presence.Add(&m.PresenceEntry)
 	}
 	q.needsFull = !q.hasDeltaBase(r)
+}
+
+// SetWindow changes the window of a member. It moves the member to the topic of that window: the publications before the move reach it by the old
+// topic, those after it by the new one. Called on the client's poller.
+func (h *Hub) SetWindow(mem *Membership, w deflate.Window) {
+	in := mem.Room.Stripe
+	in.Mu.Lock()
+	to := mem.Room.TopicLocked(mem.Conn.Shard, mem.topic.Format.Compressed(w))
+	mem.topic.Members--
+	to.Members++
+	mem.topic = to
+	wake := mem.Conn.Shard.Push(fanout.Job{Do: fanout.MoveMember, Member: &mem.Member, Topic: to})
+	in.Mu.Unlock()
+	h.Wake(wake)
 }
 
 // maxRecovered is the limit of recovered publications of one request.

@@ -15,12 +15,12 @@ func (h *Hub) LeaveRoom(m *Membership) {
 func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	r := m.Room
 	r.Members--
-	m.Topic.Members--
+	m.topic.Members--
 	h.Metrics.Subscriptions.Dec()
 	if r.Presence.has(&m.PresenceEntry) {
 		r.Presence.Remove(&m.PresenceEntry)
 	}
-	wake |= m.Topic.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
+	wake |= m.Conn.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
 	wake |= h.sendOrQueueLocked(r, m.Info, false)
 	h.releaseLocked(r)
 	return wake

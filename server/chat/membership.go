@@ -8,6 +8,8 @@ type Membership struct {
 
 	Room *Room // constant after the join
 
+	topic *fanout.Topic // that counts the member; guarded by Stripe.Mu of the room. Member.Topic is the shard's, which follows later
+
 	// Guarded by Stripe.Mu of the room. Info is written by the client's poller only, which reads it without the lock.
 	PresenceEntry
 

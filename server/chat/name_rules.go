@@ -57,6 +57,12 @@ func (n NameRules) PersonalRoom(user string) (room string, ok bool) {
 	return room, n.Users != "" && user != "" && !strings.ContainsAny(user, n.Users+userSeparator) && ValidRoomName(room)
 }
 
+// IsPersonal reports whether a room is the personal room of a user.
+func (n NameRules) IsPersonal(room, user string) bool {
+	rest, ok := strings.CutPrefix(room, n.Users)
+	return ok && n.Users != "" && user != "" && rest == user
+}
+
 // MaxRoomName is the limit of a room's name in bytes.
 const MaxRoomName = 255
 

@@ -10,6 +10,9 @@ type RoomRef struct {
 // RoomRef looks up the options of a room, which need not exist.
 func (h *Hub) RoomRef(room string) RoomRef { return RoomRef{Name: room, Options: h.OptionsOf(room)} }
 
+// HasContexts reports whether some room may have a compression context.
+func (h *Hub) HasContexts() bool { return h.Settings().hasContexts }
+
 // OptionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.
 func (h *Hub) OptionsOf(room string) *Options { return h.Settings().optionsOf(room) }
 

@@ -11,6 +11,7 @@ type Settings struct {
 	patterns              []Options
 	anyRoom               Options // of rooms that no pattern matches
 	closed                bool    // only the application may use such rooms
+	hasContexts           bool    // some room may have a compression context
 	Names                 NameRules
 	Guests                bool
 	maxUserConnections    int
@@ -40,7 +41,18 @@ func newSettings(cfg Config) *Settings {
 	for _, o := range cfg.Rooms {
 		s.patterns = append(s.patterns, Options{o, s})
 	}
+	s.hasContexts = s.anyContext()
 	return s
+}
+
+// anyContext reports whether some room may have a compression context. Rooms that no pattern matches may have one, if there are such rooms.
+func (s *Settings) anyContext() bool {
+	for i := range s.patterns {
+		if s.patterns[i].CompressionContext || s.patterns[i].Pattern == "*" {
+			return s.patterns[i].CompressionContext
+		}
+	}
+	return !s.closed && s.anyRoom.CompressionContext
 }
 
 // optionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.

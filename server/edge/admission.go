@@ -123,7 +123,7 @@ func (e *Edge) admitSession(h *ws.Head) admission {
 		as.encoding = session.ProtobufEncoding
 	}
 	var extensions string
-	as.window, extensions = e.negotiate(h, false) // the rooms of a session would share the window of its client
+	as.window, extensions = e.negotiate(h, e.sessions.HasContexts())
 	as.response = ws.SwitchingProtocols(h.Key.Value, subprotocol, extensions)
 	return as
 }

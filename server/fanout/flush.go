@@ -88,6 +88,8 @@ func (s *Shard) handle(j *Job) {
 		s.joinTopic(j.Member, j.NeedsFull)
 	case LeaveTopic:
 		s.leaveTopic(j.Member)
+	case MoveMember:
+		s.moveMember(j.Member, j.Topic)
 	case CallBack:
 		j.Call()
 	}

@@ -55,6 +55,19 @@ func (s *Shard) leaveTopic(m *Member) {
 	m.Conn.Handler.OnLeft(m)
 }
 
+// moveMember moves m to another topic of its audience, after it was sent the messages that were posted before this job. The other topic has been
+// posted those as well. So m misses nothing. It does nothing if m has left.
+func (s *Shard) moveMember(m *Member, to *Topic) {
+	if m.At >= 0 {
+		m.Topic.flushMember(s, m)
+	}
+	if m.At >= 0 { // it was not closed as a slow consumer
+		m.Topic.leave(m)
+		m.Topic = to
+		to.join(m)
+	}
+}
+
 // removeConn forgets a connection that is closed.
 func (s *Shard) removeConn(c *Conn) {
 	s.leaveTopics(c)

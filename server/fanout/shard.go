@@ -76,6 +76,7 @@ const (
 	removeConn               // Conn is closed
 	JoinTopic                // Member joins its topic
 	LeaveTopic               // Member leaves its topic
+	MoveMember               // Member moves to Topic, which is another one of its audience
 	CallBack                 // call Call
 )
 

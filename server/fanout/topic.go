@@ -78,10 +78,10 @@ type Topic struct {
 
 // Member is the membership of a connection in a topic.
 type Member struct {
-	Conn  *Conn  // constant
-	Topic *Topic // constant once the shard knows it
+	Conn *Conn // constant
 
 	// Owned by the shard.
+	Topic      *Topic // set before the shard knows it, and then changed by MoveMember only
 	From       uint32 // bytes of the topic's batch that the member has been sent, or does not receive
 	fromFrames uint32 // frames of those
 	At         int32  // index in Topic.list, -1 for none

@@ -28,7 +28,7 @@ func (s *Session) request(join *JoinAttempt) *chat.JoinRequest {
 	join.Actor = s.actor(false, join.withToken)
 	join.Actor.Application = join.serverSide
 	join.Membership = &join.sub.Membership
-	join.Format, join.Window = fanout.Format(s.Encoding), s.window
+	join.Format = fanout.Format(s.Encoding)
 	if join.Requested.Delta == "fossil" && !s.Encoding.IsStream() {
 		join.DeltaFormat = fanout.Format(s.Encoding + jsonDeltaEncoding - JSONEncoding)
 	}
@@ -55,16 +55,18 @@ func (s *Session) Join(attempts []*JoinAttempt, build func() []*protocol.Reply) 
 	for _, join := range attempts {
 		requests = append(requests, s.request(join))
 	}
+	s.setWindows(attempts)
 	s.Sessions.JoinRooms(s.Conn, requests, reply, gathered)
 	for _, join := range attempts {
 		if join.Err != nil {
 			continue
 		}
-		s.Subs = append(s.Subs, join.sub)
+		s.addSubscription(join)
 		if join.sub.Room.Options().JoinLeave {
 			s.watchBacklog(join.sub.Room)
 		}
 	}
+	s.shareContext()
 }
 
 // subscribeByServer subscribes the session to a room and sends a push to the client. It returns nil if it is a member already. Called on the

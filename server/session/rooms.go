@@ -68,6 +68,11 @@ func (s *Session) lostPosition(room string) {
 
 // Leave ends the membership in a room. It sends nothing to the client itself.
 func (s *Session) Leave(sub *Subscription) {
+	s.leave(sub)
+	s.shareContext()
+}
+
+func (s *Session) leave(sub *Subscription) {
 	i := slices.Index(s.Subs, sub)
 	s.Subs = slices.Delete(s.Subs, i, i+1)
 	s.Sessions.LeaveRoom(&sub.Membership)
@@ -78,7 +83,7 @@ func (s *Session) Leave(sub *Subscription) {
 
 func (s *Session) leaveAll() {
 	for len(s.Subs) > 0 {
-		s.Leave(s.Subs[len(s.Subs)-1])
+		s.leave(s.Subs[len(s.Subs)-1])
 	}
 }
 

@@ -14,6 +14,10 @@ type Subscription struct {
 	serverSide bool
 	byToken    bool // granted by the connection token: the next one may remove it
 
+	personal bool // the personal room of the user
+	delta    bool // receives deltas
+	shares   bool // compressed with the context of the room (session/context.go); owned by the poller
+
 	// Owned by the poller.
 	expires expiry              // of its token
 	tokenID *chat.TokenIdentity // of its subscription token; nil without one
