@@ -50,11 +50,17 @@ func dialDeflate(t testing.TB, s *Server, path, offer string) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	return offerDeflate(t, conn, s.Addr().String(), path, offer)
+}
+
+// offerDeflate is dialDeflate on a connection to a host.
+func offerDeflate(t testing.TB, conn net.Conn, host, path, offer string) *client {
+	t.Helper()
+	t.Cleanup(func() { tcpOf(conn).Close() })
 	rules := clientRules
 	rules.MaxCompressed = rules.MaxMessage
 	c := &client{t: t, conn: conn, rules: &rules}
-	c.write([]byte(offering(s.Addr().String(), path, offer)))
+	c.write([]byte(offering(host, path, offer)))
 	if got := c.expectUpgrade().Get("Sec-WebSocket-Extensions"); !strings.HasPrefix(got, "permessage-deflate; ") {
 		t.Fatalf("got extensions %q, want permessage-deflate", got)
 	}

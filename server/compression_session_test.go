@@ -27,8 +27,15 @@ type keeperSDK struct {
 // connectKeeper opens a connection over which throng may compress with context, and connects.
 func connectKeeper(t testing.TB, s *Server, token string) *keeperSDK {
 	t.Helper()
+	return connectKeeperOn(dialDeflate(t, s, chat.SessionPath, "permessage-deflate; client_max_window_bits"), token)
+}
+
+// connectKeeperOn is connectKeeper on a connection that has negotiated compression.
+func connectKeeperOn(over *client, token string) *keeperSDK {
+	t := over.t
+	t.Helper()
 	c := &keeperSDK{
-		keeper: &keeper{client: dialDeflate(t, s, chat.SessionPath, "permessage-deflate; client_max_window_bits")},
+		keeper: &keeper{client: over},
 		got:    map[string][]int{}, want: map[string][]int{},
 	}
 	if got := c.command(`"connect":{"token":%q}`, token); !strings.Contains(got, `"connect":{"client":`) {

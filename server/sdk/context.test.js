@@ -7,8 +7,10 @@ import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 
 import { findChromium } from "../web/browser/chromium.js";
-import { direct, eventually } from "./member.js";
+import { freePort } from "../web/browser/server.js";
+import { direct, eventually, kinds, Member, startDrivers, stopDrivers } from "./member.js";
 import { roomOf, startServer, stopServers, test } from "./suite.js";
+import { userToken } from "./token.js";
 
 const { chromium } = createRequire(new URL("../web/browser/package.json", import.meta.url))("playwright-core");
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -120,4 +122,51 @@ test("Node, Chromium and Python decompress what refers to earlier messages", asy
     assert.deepEqual({ extensions, failed }, { extensions: kept, failed: "" });
     assert.deepEqual(heard, said);
   }
+});
+
+// metric is the value of a metric without labels, from the admin port.
+async function metric(admin, name) {
+  const text = await (await fetch(`http://${admin}/metrics`)).text();
+  return Number(text.match(new RegExp(`^${name} (.*)$`, "m"))[1]);
+}
+
+test("the SDKs decompress the messages of one room and of several rooms", async (t) => {
+  await startDrivers("node", "python", "chromium");
+  t.after(async () => {
+    await stopDrivers();
+    await stopServers();
+  });
+  const admin = `127.0.0.1:${await freePort()}`;
+  const server = await startServer("--rate", "0", "--admin", admin);
+  const rooms = [roomOf("talk"), roomOf("talk")];
+  const heard = [[], []]; // what each room has been told
+  const members = await Promise.all(Array(5).fill(kinds).flat().map((kind, i) => Member.connected(t, kind, server.port, userToken(`user ${i}`))));
+  await Promise.all(members.map((member) => member.subscribed(rooms[0])));
+  const shared = () => metric(admin, "throng_compression_context_total");
+  const tell = async (room, count) => {
+    for (let i = 0; i < count; i++) {
+      const data = JSON.parse(chat(heard[room].length, [350, 350, 1000][i % 3]));
+      heard[room].push(data);
+      await members[0].publish(rooms[room], data);
+    }
+  };
+  await tell(0, 60);
+  await Promise.all(members.map((member) => member.hears(rooms[0], heard[0])));
+  const inOneRoom = await shared();
+  assert.ok(inOneRoom > 0, "no message was compressed with a context");
+
+  // Each third member, of all SDKs, enters the other room, and leaves it again.
+  const visitors = members.filter((_, i) => i % 3 === 1 || i === 0);
+  await Promise.all(visitors.map((member) => member.subscribed(rooms[1])));
+  for (let i = 0; i < 10; i++) {
+    await tell(1, 4);
+    await tell(0, 4);
+  }
+  await Promise.all(members.map((member) => member.hears(rooms[0], heard[0])));
+  await Promise.all(visitors.map((member) => member.hears(rooms[1], heard[1])));
+  await Promise.all(visitors.map((member) => member.do("unsubscribe", { channel: rooms[1] })));
+  await tell(0, 60);
+  await Promise.all(members.map((member) => member.hears(rooms[0], heard[0])));
+  const after = await shared();
+  assert.ok(after > inOneRoom, `got ${after} messages with a context, after ${inOneRoom}`);
 });
