@@ -5,7 +5,10 @@ import "testing"
 // Run runs the suite. New returns a Config with an empty storage.
 func Run(t *testing.T, New func(t testing.TB) Config) {
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { c.run(t, New(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, New(t))
+		})
 	}
 }
 

@@ -114,7 +114,8 @@ func (e *engine) keep(i *instance) {
 			i.stop()
 			i = e.restart()
 		default:
-			e.updateHealth(nil)
+			i.checkServer()
+			e.updateHealth(i.cause())
 			e.writeMarks()
 		}
 	}

@@ -95,6 +95,13 @@ func (i *instance) stop() {
 // cause is the reason why the instance failed, or nil.
 func (i *instance) cause() error { return context.Cause(i.down) }
 
+// checkServer fails the instance if the server has stopped its streams, as it does after some errors. Then it does not answer.
+func (i *instance) checkServer() {
+	if !i.server.JetStreamEnabled() {
+		i.fail(i.classify("run", errors.New("the server has stopped its streams")))
+	}
+}
+
 // with returns a context that ends with ctx and with the instance.
 func (i *instance) with(ctx context.Context) (context.Context, context.CancelFunc) {
 	both, cancel := context.WithCancel(ctx)

@@ -33,9 +33,9 @@ type openLog struct {
 	closed  error        // not nil: why new appends fail
 	running bool         // a goroutine completes the appends
 
-	wake    chan struct{} // something was appended, or the log was closed
-	answers chan *nats.Msg
-	ended   chan struct{} // closed with the goroutine of the log
+	wake    chan struct{}  // something was appended, or the log was closed
+	answers chan *nats.Msg // more than the probes of an hour, because all are answered at once when a disk goes on
+	ended   chan struct{}  // closed with the goroutine of the log
 }
 
 // appending is an open append.
@@ -50,7 +50,7 @@ type appending struct {
 func newLog(e *engine, i *instance, stream jetstream.Stream, id string) (*openLog, error) {
 	l := &openLog{
 		engine: e, instance: i, stream: stream, id: id, subject: stream.CachedInfo().Config.Subjects[0], inbox: nats.NewInbox(),
-		running: true, wake: make(chan struct{}, 1), answers: make(chan *nats.Msg, 4*broker.MaxAppends), ended: make(chan struct{}),
+		running: true, wake: make(chan struct{}, 1), answers: make(chan *nats.Msg, 256), ended: make(chan struct{}),
 	}
 	l.committed.Store(stream.CachedInfo().State.LastSeq)
 	answers, err := i.conn.ChanSubscribe(l.inbox+".*", l.answers)
@@ -114,7 +114,8 @@ func (l *openLog) run(answers *nats.Subscription) {
 	defer l.engine.forget(l)
 	var (
 		failed error // each append fails with it
-		probe  = time.NewTimer(probeAfter)
+		wait   = probeAfter
+		probe  = time.NewTimer(wait)
 		down   = l.instance.down.Done()
 	)
 	for {
@@ -132,16 +133,19 @@ func (l *openLog) run(answers *nats.Subscription) {
 		}
 		select {
 		case <-l.wake:
-			probe.Reset(probeAfter)
+			wait = probeAfter
+			probe.Reset(wait)
 		case answer := <-l.answers:
 			if failed == nil {
 				failed = l.receive(answer)
 			}
-			probe.Reset(probeAfter)
+			wait = probeAfter
+			probe.Reset(wait)
 		case <-probe.C:
 			if open := l.pending(); failed == nil && len(open) > 0 {
 				failed = l.sendProbe(open[len(open)-1].number)
-				probe.Reset(probeAfter)
+				wait = nextProbe(wait)
+				probe.Reset(wait)
 			}
 		case <-down:
 			down = nil
@@ -173,7 +177,7 @@ func (l *openLog) send() error {
 	return nil
 }
 
-// sendProbe publishes a probe behind append number behind. A disk that hangs gets several; each is small.
+// sendProbe publishes a probe behind append number behind.
 func (l *openLog) sendProbe(behind uint64) error {
 	reply := l.inbox + ".p" + strconv.FormatUint(behind, 10)
 	if err := l.instance.conn.PublishMsg(newProbe(l.subject, reply)); err != nil {

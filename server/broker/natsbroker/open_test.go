@@ -134,6 +134,29 @@ func TestAFullStoreTakesRecordsAgainAfterTrim(t *testing.T) {
 	mustAppend(t, l, last, record)
 }
 
+// The server stops its streams by itself after some errors of the file system.
+func TestAServerThatGivesUpIsReplaced(t *testing.T) {
+	t.Parallel()
+	e := open(t, testOptions(t)).(*engine)
+	l := openedLog(t, e)
+	mustAppend(t, l, 0, "one")
+	if err := e.instance.server.ShutdownJetStream(); err != nil {
+		t.Fatal(err)
+	}
+	if err := appended(t, l, 1, "two"); !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("append to a server that gave up: %v, want ErrUnavailable", err)
+	}
+	l.Close()
+	eventually(t, "engine that works again", func() bool {
+		again, err := e.Open(context.Background(), 0)
+		if err != nil {
+			return false
+		}
+		defer again.Close()
+		return appended(t, again, 1, "two") == nil
+	})
+}
+
 func openedLog(t testing.TB, e broker.Engine) broker.Log {
 	t.Helper()
 	l, err := e.Open(context.Background(), 0)

@@ -15,8 +15,13 @@ import (
 const (
 	expectedHeader = "Nats-Expected-Last-Sequence"
 	neverSequence  = "9000000000000000000" // no stream has this many messages
-	probeAfter     = 200 * time.Millisecond
+
+	probeAfter  = 200 * time.Millisecond
+	probeAtMost = 20 * time.Second
 )
+
+// nextProbe is the time between a probe and the next one. A disk that hangs answers none of them until it goes on.
+func nextProbe(last time.Duration) time.Duration { return min(2*last, probeAtMost) }
 
 // errNoAnswer: the server has processed a later message, and did not answer this one.
 var errNoAnswer = errors.New("the server did not answer")

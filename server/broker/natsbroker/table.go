@@ -157,8 +157,8 @@ func (i *instance) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) 
 	if err := i.conn.PublishMsg(m); err != nil {
 		return nil, err
 	}
-	for {
-		wait, cancel := context.WithTimeout(ctx, probeAfter)
+	for patience := probeAfter; ; patience = nextProbe(patience) {
+		wait, cancel := context.WithTimeout(ctx, patience)
 		answer, err := answers.NextMsgWithContext(wait)
 		cancel()
 		switch {
