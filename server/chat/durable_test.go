@@ -1,9 +1,11 @@
 package chat
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/throng-chat/throng/server/broker/brokertest"
@@ -18,7 +20,7 @@ func durableRooms(pattern string) RoomOptions {
 }
 
 // newDurableHub returns a hub on a node of a Fake, whose steps the test does itself. The log is open.
-func newDurableHub(t *testing.T, fake *brokertest.Fake, rooms ...RoomOptions) *Hub {
+func newDurableHub(t testing.TB, fake *brokertest.Fake, rooms ...RoomOptions) *Hub {
 	t.Helper()
 	h := newTestHub(t, rooms...)
 	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20})
@@ -119,5 +121,112 @@ func TestAFailedAppendRejectsAndHeals(t *testing.T) {
 	if list, at := texts(h, "d"); next.e != nil || next.at != at || !slices.Contains(list, "2") {
 		t.Errorf("got %+v and %v at %v", next, list, at)
 	}
-	fmt.Println(texts(h, "d"))
+}
+
+// A disk that does not answer is given up after 11 ticks of 0.5 s. What it stored after all is found.
+func TestAnAppendHasATimeout(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	fake.Stall(true)
+	waiting := proposeText(h, "d", "1", PublishOptions{IdempotencyKey: "k"})
+	for range 11 {
+		h.Durable.Tick()
+	}
+	if h.Durable.Due() {
+		t.Fatal("the append was given up early")
+	}
+	h.Durable.Tick()
+	if late := proposeText(h, "d", "2", PublishOptions{}); late.e != RejectUnavailable {
+		t.Errorf("got %+v, want a rejection at once", late)
+	}
+	fake.Stall(false)
+	stepUntil(fake, func() { h.Durable.Maintain(t.Context()) })
+	if waiting.calls != 1 || waiting.e != RejectUnavailable {
+		t.Errorf("got %+v, want a temporary error", waiting)
+	}
+	repeated := proposeText(h, "d", "1", PublishOptions{IdempotencyKey: "k"})
+	fake.Settle()
+	if list, at := texts(h, "d"); repeated.at != at || at.Offset != 1 || len(list) != 1 {
+		t.Errorf("got %+v and %v at %v, want one publication", repeated, list, at)
+	}
+}
+
+// The repetition of a publication that is not on disk is acknowledged when that is.
+func TestARepetitionWaitsForTheFirst(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	first := proposeText(h, "d", "1", PublishOptions{IdempotencyKey: "k"})
+	again := proposeText(h, "d", "1", PublishOptions{IdempotencyKey: "k"})
+	if again.calls != 0 {
+		t.Errorf("got %+v before the commit, want no acknowledgement", again)
+	}
+	fake.Settle()
+	if again.calls != 1 || again.at != first.at || again.e != nil {
+		t.Errorf("got %+v and %+v, want the same position", first, again)
+	}
+}
+
+// A shutdown waits for what was accepted, and rejects what comes later.
+func TestCloseWaitsForTheDisk(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	accepted := proposeText(h, "d", "1", PublishOptions{})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.Durable.Close(gone); err == nil {
+		t.Error("got no error, and a publication is not on disk")
+	}
+	if late := proposeText(h, "d", "2", PublishOptions{}); late.e != RejectUnavailable {
+		t.Errorf("got %+v, want a rejection", late)
+	}
+	var err error
+	stepUntil(fake, func() { err = h.Durable.Close(t.Context()) })
+	if err != nil || accepted.calls != 1 || accepted.e != nil {
+		t.Errorf("got %v and %+v, want a commit", err, accepted)
+	}
+}
+
+// Publications of many rooms share a record, and at most two appends are open.
+func TestOneRecordGathersWhatWaits(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	var all []*outcome
+	for n := range 100 {
+		all = append(all, proposeText(h, fmt.Sprint("d", n%7), fmt.Sprint(n), PublishOptions{}))
+	}
+	fake.Settle()
+	for n, oc := range all {
+		if oc.calls != 1 || oc.e != nil || oc.at.Offset != uint64(n/7+1) {
+			t.Errorf("%d: got %+v, want offset %d", n, oc, n/7+1)
+		}
+	}
+	if _, records := fake.Records(0); len(records) != 4 {
+		t.Errorf("got %d records, want 4: a fence, two of one publication, and one of the others", len(records))
+	}
+}
+
+// Publications that do not fit into one record go into several.
+func TestLargePublicationsFillSeveralRecords(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	large := `"` + strings.Repeat("x", MaxDurableMessage-2) + `"`
+	var all []*outcome
+	for range 8 {
+		all = append(all, proposeText(h, "d", large, PublishOptions{}))
+	}
+	fake.Settle()
+	for n, oc := range all {
+		if oc.calls != 1 || oc.e != nil || oc.at.Offset != uint64(n+1) {
+			t.Errorf("got %+v, want offset %d", oc, n+1)
+		}
+	}
+	again := newDurableHub(t, fake, durableRooms("d*"))
+	if list, _ := texts(again, "d"); len(list) == 0 || list[0] != large {
+		t.Errorf("got %d publications after a restart", len(list))
+	}
 }

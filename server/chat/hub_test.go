@@ -10,7 +10,7 @@ import (
 )
 
 // newTestHub returns a hub whose shards take jobs and do not do them.
-func newTestHub(t *testing.T, rooms ...RoomOptions) *Hub {
+func newTestHub(t testing.TB, rooms ...RoomOptions) *Hub {
 	t.Helper()
 	return newTestHubOf(1, rooms...)
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -122,13 +123,16 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 		r.History.LastOffset = e.Offset
 		return 0
 	}
-	m := h.messageOf(e)
-	m.Pub.At = h.tickBefore(time.Since(time.UnixMilli(e.UnixMilli)))
+	pub := h.publicationOf(e)
+	pub.At = h.tickBefore(time.Since(time.UnixMilli(e.UnixMilli)))
 	if n := r.History.Count; n > 0 {
-		m.Pub.At = max(m.Pub.At, r.History.At(n-1).At) // the wall clock was set back
+		pub.At = max(pub.At, r.History.At(n-1).At) // the wall clock was set back
 	}
-	h.storeLocked(in, r, &m.Pub)
-	return h.postLocked(r, m)
+	h.storeLocked(in, r, &pub)
+	if r.Members == 0 {
+		return 0
+	}
+	return h.postLocked(r, &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)})
 }
 
 // replayClearLocked applies a Clear entry: publications up to its offset are dropped, and the position is at least that offset. It may give
@@ -152,20 +156,19 @@ func (h *Hub) replayClearLocked(in *home.Record, r *Room, e *record.Entry) {
 	}
 }
 
-// messageOf returns the publication of an entry, which shares no memory with it.
-func (h *Hub) messageOf(e *record.Entry) *Message {
-	m := &Message{Pub: Publication{
-		Data: append([]byte(nil), e.Data...), Form: form(e.Form), Info: h.Durable.infoOf(e.Info), notice: e.Notice, change: e.Change,
+// publicationOf returns the publication of an entry, which shares no memory with it.
+func (h *Hub) publicationOf(e *record.Entry) Publication {
+	pub := Publication{
+		Data: bytes.Clone(e.Data), Form: form(e.Form), Info: h.Durable.infoOf(e.Info), notice: e.Notice, change: e.Change,
 		UnixMilli: e.UnixMilli,
-	}}
+	}
 	if len(e.Tags) > 0 {
-		m.Pub.Tags = make(map[string]string, len(e.Tags))
+		pub.Tags = make(map[string]string, len(e.Tags))
 		for name, value := range e.Tags {
-			m.Pub.Tags[strings.Clone(name)] = strings.Clone(value)
+			pub.Tags[strings.Clone(name)] = strings.Clone(value)
 		}
 	}
-	m.Bytes = int32(m.Pub.Size() + messageOverhead)
-	return m
+	return pub
 }
 
 // Lost notes that entries are lost: of rooms, or of unknown rooms if rooms is nil.

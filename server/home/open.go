@@ -62,7 +62,14 @@ type replay struct {
 	records int
 	entries int
 	damaged int
+	lost    lostRecords // not logged yet
 	e       record.Entry
+}
+
+// lostRecords are lost records in a row.
+type lostRecords struct {
+	from, to uint64 // to is 0 for none
+	why      string
 }
 
 // run replays until a fence is committed.
@@ -90,6 +97,7 @@ func (r *replay) run(ctx context.Context) error {
 			repairs = h.rooms.Repairs()
 		}
 		h.applying.Unlock()
+		r.reportLost()
 		if err != nil {
 			return fmt.Errorf("replay the log of durable rooms: %w", err)
 		}
@@ -148,9 +156,21 @@ func (r *replay) read(seq uint64, b []byte) error {
 func (r *replay) damage(from, to uint64, why string) {
 	r.damaged += int(to - from + 1)
 	r.home.cfg.Metrics.Damaged.Add(float64(to - from + 1))
-	r.home.cfg.Log.Error("records of durable rooms are lost: all durable rooms get a new epoch; a redaction in these records is undone",
-		"from", from, "to", to, "reason", why, "advice", "run throng data check on a copy of the data directory")
 	r.home.rooms.Lost(to, nil)
+	if r.lost.to+1 != from || r.lost.to == 0 {
+		r.reportLost()
+		r.lost.from, r.lost.why = from, why
+	}
+	r.lost.to = to
+}
+
+// reportLost logs lost records, one line for those in a row.
+func (r *replay) reportLost() {
+	if r.lost.to > 0 {
+		r.home.cfg.Log.Error("records of durable rooms are lost: all durable rooms get a new epoch; a redaction in these records is undone",
+			"from", r.lost.from, "to", r.lost.to, "reason", r.lost.why, "advice", "run throng data check on a copy of the data directory")
+	}
+	r.lost = lostRecords{}
 }
 
 // stale does not apply a record of an owner before the last fence. The log does not accept such records.
