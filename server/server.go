@@ -257,7 +257,12 @@ func (s *Server) prepare(cfg *Config) (use func(), err error) {
 func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
-	if err := openDurable(ctx, s.sessions.Durable); err != nil || ctx.Err() != nil {
+	var owners sync.WaitGroup
+	fetching, stopFetching := context.WithCancel(context.Background())
+	defer stopFetching()
+	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions); err != nil || ctx.Err() != nil {
+		stopFetching()
+		owners.Wait()
 		return errors.Join(err, s.closeListeners(), closeData(s.engine))
 	}
 	if s.Ready != nil {
@@ -271,10 +276,7 @@ func (s *Server) Run(ctx context.Context) error {
 	admin.WatchHub(s.metrics, s.sessions)
 	admin.WatchLog(s.metrics, s.logs)
 
-	var owners sync.WaitGroup
 	owners.Go(s.sessions.Hooks.Run)
-	fetching, stopFetching := context.WithCancel(context.Background())
-	defer stopFetching()
 	owners.Go(func() {
 		if err := s.sessions.Tokens.Run(fetching); err != nil && fetching.Err() == nil {
 			s.log.Error("refresh of the token keys stopped", "error", err)

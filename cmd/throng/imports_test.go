@@ -66,7 +66,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/broker", module + "/server/metrics", module + "/server/record",
 		},
 		"/server/chat": {
-			module + "/server/home", module + "/server/record",
+			module + "/server/broker", module + "/server/home", module + "/server/record",
 			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},

@@ -70,6 +70,8 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 		func() uint64 { return h.Counts().Writes })
 	if h.Durable != nil {
 		watchDurable(m, h.Durable)
+		m.Counter("throng_sanctions_unreadable_total", "Stored sanctions that are not in effect, because they could not be read.",
+			h.Sanctions.Unreadable)
 	}
 }
 

@@ -24,11 +24,14 @@ func overLimit(format string, args ...any) *protocol.Error {
 	return &protocol.Error{Code: session.ErrLimit.Code, Message: "limit exceeded: " + fmt.Sprintf(format, args...)}
 }
 
+// errNotStored: a sanction is in effect, or not. A repetition is safe.
+var errNotStored = &protocol.Error{Code: session.ErrUnavailable.Code, Message: "internal server error: the sanction may not be on disk: retry later", Temporary: true}
+
 const retryAfterSeconds = "2" // of a response with status 503
 
 // HTTPStatus returns the status of an error with the header X-Centrifugo-Error-Mode: transport.
 func HTTPStatus(e *protocol.Error) int {
-	if e == session.ErrUnavailable {
+	if e == session.ErrUnavailable || e == errNotStored {
 		return http.StatusServiceUnavailable
 	}
 	switch e.Code {

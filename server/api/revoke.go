@@ -34,7 +34,7 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	case rev.IssuedBefore < 0 || rev.IssuedBefore > now.Unix()+1:
 		return nil, badRequest("issued_before: want Unix seconds, not later than now")
 	}
-	r := chat.Revocation{Until: forget}
+	r := chat.Sanction{Kind: chat.SanctionRevoke, User: rev.User, Token: rev.ID, Until: forget}
 	if rev.ID == "" {
 		r.IssuedBefore = time.Unix(rev.IssuedBefore, 0)
 		if rev.IssuedBefore == 0 {
@@ -42,8 +42,8 @@ func (rev *apiRevoke) do(ctx context.Context, a *API) (any, *protocol.Error) {
 			r.IssuedBefore = now.Truncate(time.Second).Add(time.Second)
 		}
 	}
-	if !m.Revoke(rev.User, rev.ID, r) {
-		return nil, errSanctions
+	if e := impose(ctx, a, r); e != nil {
+		return nil, e
 	}
 	target := apiTarget{User: rev.User}
 	return emptyResult{}, target.command(ctx, a, chat.TargetedCommand{Command: chat.EndRevoked{}})

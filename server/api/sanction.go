@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/centrifugal/protocol"
@@ -10,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/session"
 )
 
-// The methods for sanctions, which chat.Moderation holds. A method also ends the connections and subscriptions that a new sanction denies.
+// The methods for sanctions, which chat.Sanctions changes. A method also ends the connections and subscriptions that a new sanction denies.
 
 // apiSanction is a ban or a mute of a user: in a room, or in all rooms if channel is empty.
 type apiSanction struct {
@@ -48,8 +49,8 @@ func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 		return nil, e
 	}
 	// First the ban, then the connections: a client that joins in between is subject to the ban.
-	if !a.sessions.Moderation.Ban(p.User, p.Channel, until) {
-		return nil, errSanctions
+	if e := impose(ctx, a, p.sanction(chat.SanctionBan, until)); e != nil {
+		return nil, e
 	}
 	target := apiTarget{User: p.User}
 	if p.Channel != "" {
@@ -58,34 +59,35 @@ func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 	return emptyResult{}, target.command(ctx, a, chat.TargetedCommand{Command: chat.Disconnect{Cause: chat.EndedByBan}})
 }
 
-func (p *apiSanction) unban(_ context.Context, a *API) (any, *protocol.Error) {
-	return p.remove(a.sessions.Moderation.Unban)
+func (p *apiSanction) unban(ctx context.Context, a *API) (any, *protocol.Error) {
+	return p.lift(ctx, a, chat.SanctionBan)
 }
 
-func (p *apiSanction) mute(_ context.Context, a *API) (any, *protocol.Error) {
+func (p *apiSanction) mute(ctx context.Context, a *API) (any, *protocol.Error) {
 	until, e := p.check(a.sessions.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
-	if !a.sessions.Moderation.Mute(p.User, p.Channel, until) {
-		return nil, errSanctions
-	}
-	return emptyResult{}, nil
+	return emptyResult{}, impose(ctx, a, p.sanction(chat.SanctionMute, until))
 }
 
-func (p *apiSanction) unmute(_ context.Context, a *API) (any, *protocol.Error) {
-	return p.remove(a.sessions.Moderation.Unmute)
+func (p *apiSanction) unmute(ctx context.Context, a *API) (any, *protocol.Error) {
+	return p.lift(ctx, a, chat.SanctionMute)
 }
 
-func (p *apiSanction) remove(how func(user, room string)) (any, *protocol.Error) {
+func (p *apiSanction) lift(ctx context.Context, a *API, kind chat.SanctionKind) (any, *protocol.Error) {
 	if p.Seconds != 0 || p.Until != 0 {
 		return nil, badRequest("seconds and until: want neither")
 	}
 	if _, e := p.check(time.Time{}); e != nil {
 		return nil, e
 	}
-	how(p.User, p.Channel)
-	return emptyResult{}, nil
+	return emptyResult{}, lift(ctx, a, p.sanction(kind, time.Time{}))
+}
+
+// sanction returns the sanction that the parameters describe.
+func (p *apiSanction) sanction(kind chat.SanctionKind, until time.Time) chat.Sanction {
+	return chat.Sanction{Kind: kind, User: p.User, Room: p.Channel, Until: until}
 }
 
 // apiSlowMode sets the shortest time between two publications of one user in a room.
@@ -94,15 +96,39 @@ type apiSlowMode struct {
 	Seconds int64  `json:"seconds"` // 0 turns slow mode off
 }
 
-func (asm *apiSlowMode) do(_ context.Context, a *API) (any, *protocol.Error) {
+func (asm *apiSlowMode) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if e := checkRoom(asm.Channel); e != nil {
 		return nil, e
 	}
 	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {
 		return nil, badRequest("seconds: want 1 to %d, or 0 to turn slow mode off", most)
 	}
-	if !a.sessions.Moderation.SetSlowMode(asm.Channel, time.Duration(asm.Seconds)*time.Second) {
-		return nil, errSanctions
+	slow := chat.Sanction{Kind: chat.SanctionSlowMode, Room: asm.Channel, Pause: time.Duration(asm.Seconds) * time.Second}
+	if slow.Pause == 0 {
+		return emptyResult{}, lift(ctx, a, slow)
 	}
-	return emptyResult{}, nil
+	return emptyResult{}, impose(ctx, a, slow)
+}
+
+// impose puts a sanction into effect. It waits for the disk if there is a data directory.
+func impose(ctx context.Context, a *API, s chat.Sanction) *protocol.Error {
+	err := a.sessions.Sanctions.Impose(ctx, s)
+	if errors.Is(err, chat.ErrSanctions) {
+		return errSanctions
+	}
+	return notStored(a, s, err)
+}
+
+// lift ends a sanction, as impose begins one.
+func lift(ctx context.Context, a *API, s chat.Sanction) *protocol.Error {
+	return notStored(a, s, a.sessions.Sanctions.Lift(ctx, s))
+}
+
+// notStored logs the error of a change that may not be on disk, and returns the error of the call.
+func notStored(a *API, s chat.Sanction, err error) *protocol.Error {
+	if err == nil {
+		return nil
+	}
+	a.sessions.Log.Warn("sanction not stored", "kind", string(s.Kind), "user", s.User, "channel", s.Room, "error", err)
+	return errNotStored
 }

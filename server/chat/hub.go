@@ -16,6 +16,7 @@ type Hub struct {
 	// Constant after New.
 	*fanout.Engine
 	Moderation *Moderation
+	Sanctions  *Sanctions // changes Moderation
 	formats    Formats
 
 	settings atomic.Pointer[Settings]
@@ -49,6 +50,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
 		Positions:     newPositionTable(),
 	}
+	h.Sanctions = newSanctions(h.Moderation, e.Log)
 	h.settings.Store(newSettings(cfg))
 	h.Rooms = newRooms(h)
 	return h

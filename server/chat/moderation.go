@@ -7,8 +7,8 @@ import (
 )
 
 // Moderation has the sanctions of the application: bans and mutes of users, in one room or in all, slow mode of rooms, and revoked tokens.
-// Sanctions do not depend on connections or rooms that exist; a restart clears them. A plain client has no user, so only slow mode applies to
-// it. Any goroutine may use it.
+// Sanctions do not depend on connections or rooms that exist. A plain client has no user, so only slow mode applies to it. Sanctions
+// (sanctions.go) stores the changes. Any goroutine may use it.
 type Moderation struct {
 	Now func() time.Time
 
@@ -17,6 +17,7 @@ type Moderation struct {
 	expired time.Time // time of the last expire; owned by the heartbeat
 
 	Mu          sync.RWMutex              // a leaf
+	reserved    int                       // places of sanctions that are being stored
 	Bans        map[SanctionKey]time.Time // end; the zero time: no end
 	mutes       map[SanctionKey]time.Time
 	slow        map[string]time.Duration // by room: the minimum between two publications of one user
@@ -40,6 +41,17 @@ type TokenIdentity struct {
 type Revocation struct {
 	IssuedBefore time.Time // for a revocation without a token ID
 	Until        time.Time // end: the tokens have expired by then; the zero time: no end
+}
+
+// merge returns a revocation with the later times of two.
+func (rev Revocation) merge(with Revocation) Revocation {
+	if rev.IssuedBefore.After(with.IssuedBefore) {
+		with.IssuedBefore = rev.IssuedBefore
+	}
+	if rev.Until.IsZero() || !with.Until.IsZero() && rev.Until.After(with.Until) {
+		with.Until = rev.Until
+	}
+	return with
 }
 
 const (
@@ -115,12 +127,8 @@ func (m *Moderation) Mute(user, room string, until time.Time) bool {
 func (m *Moderation) Revoke(user, id string, r Revocation) bool {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
-	old, is := m.revocations[revocationKey{user, id}]
-	if is && old.IssuedBefore.After(r.IssuedBefore) {
-		r.IssuedBefore = old.IssuedBefore
-	}
-	if is && (old.Until.IsZero() || !r.Until.IsZero() && old.Until.After(r.Until)) {
-		r.Until = old.Until
+	if old, is := m.revocations[revocationKey{user, id}]; is {
+		r = old.merge(r)
 	}
 	return sanctionLocked(m, m.revocations, revocationKey{user, id}, r)
 }

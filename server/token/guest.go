@@ -15,16 +15,40 @@ import (
 
 const (
 	guestPrefix    = "guest:"
-	guestKid       = "throng-guest" // "kid" of guest tokens: the guest key verifies these tokens only, and no other key does
+	guestKid       = "throng-guest-" // "kid" of guest tokens begins with it: guest keys verify these tokens only, and no other key does
 	guestAlgorithm = "HS256"
 	maxGuestName   = 64 // bytes
 )
 
-func newGuestKey() []byte {
-	key := make([]byte, minSecret)
-	rand.Read(key) // never fails: crypto/rand ends the process instead
+// GuestKey is a key of guest tokens, for HS256.
+type GuestKey struct {
+	ID     string `json:"id"`     // the end of "kid"
+	Secret []byte `json:"secret"` // 32 random bytes
+}
+
+// NewGuestKey returns a random key.
+func NewGuestKey() GuestKey {
+	key := GuestKey{ID: rand.Text(), Secret: make([]byte, minSecret)}
+	rand.Read(key.Secret) // never fails: crypto/rand ends the process instead
 	return key
 }
+
+// SetGuestKeys replaces the keys of guest tokens: the first one signs, all of them verify. There is at least one. A new Verifier has a random
+// key. Any goroutine may call it.
+func (v *Verifier) SetGuestKeys(keys []GuestKey) { v.guestKeys.Store(&keys) }
+
+// guestKey returns the key for a "kid"; nil if there is none.
+func (v *Verifier) guestKey(kid string) []byte {
+	for _, k := range *v.guestKeys.Load() {
+		if kid == guestKid+k.ID {
+			return k.Secret
+		}
+	}
+	return nil
+}
+
+// isGuest reports whether "kid" is that of a guest token.
+func isGuest(kid string) bool { return strings.HasPrefix(kid, guestKid) }
 
 // Guest issues a connection token for a client without an account. "info" is {"name":NAME}. "sub" is user; if user is empty, "guest:" and
 // 26 random letters and digits. Only this Verifier accepts the token, for lifetime (whole seconds, 1 s or more), with or without
@@ -49,8 +73,9 @@ func (v *Verifier) Guest(named, user string, now time.Time, lifetime time.Durati
 	t := jwt.NewWithClaims(jwt.GetSigningMethod(guestAlgorithm), jwt.MapClaims{
 		"sub": user, "iat": now.Unix(), "exp": now.Add(lifetime).Unix(), "jti": rand.Text(), "info": json.RawMessage(info),
 	})
-	t.Header["kid"] = guestKid
-	text, err := t.SignedString(v.guestKey)
+	key := (*v.guestKeys.Load())[0]
+	t.Header["kid"] = guestKid + key.ID
+	text, err := t.SignedString(key.Secret)
 	if err == nil && len(text) > maxToken {
 		err = errors.New("guest's user: too long for a token")
 	}

@@ -74,9 +74,10 @@ var (
 // Verifier verifies tokens. Any goroutine may call its methods.
 type Verifier struct {
 	// Constant after New.
-	guestKey []byte // HS256, random, of this process
-	parser   *jwt.Parser
-	log      *slog.Logger
+	parser *jwt.Parser
+	log    *slog.Logger
+
+	guestKeys atomic.Pointer[[]GuestKey] // the first one signs; one or more
 
 	rules    atomic.Pointer[rules]
 	replaced chan struct{} // capacity 1: the rules have another set
@@ -93,13 +94,13 @@ type rules struct {
 // New returns a Verifier, or all errors in the settings, joined. Each error begins with the key of its setting.
 func New(cfg Config, log *slog.Logger) (*Verifier, error) {
 	v := &Verifier{
-		guestKey: newGuestKey(),
 		// The claims of time are checked by judge, after the signature.
 		parser: jwt.NewParser(jwt.WithValidMethods(slices.Concat(hmacAlgorithms, publicAlgorithms)), jwt.WithStrictDecoding(),
 			jwt.WithoutClaimsValidation()),
 		log:      log,
 		replaced: make(chan struct{}, 1),
 	}
+	v.SetGuestKeys([]GuestKey{NewGuestKey()})
 	use, err := v.Prepare(cfg)
 	if err != nil {
 		return nil, err
@@ -247,7 +248,7 @@ func (v *Verifier) verify(accepted *rules, text string, now time.Time) (d *decod
 	switch {
 	case err == nil:
 		d, err = newDecoder(p.raw)
-		return d, kid(token) == guestKid, err
+		return d, isGuest(kid(token)), err
 	case errors.Is(err, errCritical):
 		return nil, false, fmt.Errorf("%w: %w", ErrInvalid, errCritical)
 	case errors.Is(err, jwt.ErrTokenMalformed):
@@ -271,11 +272,12 @@ func (v *Verifier) candidates(accepted *rules, token *jwt.Token) (any, error) {
 		return nil, errCritical
 	}
 	algorithm, id := token.Method.Alg(), kid(token)
-	if id == guestKid {
-		if algorithm != guestAlgorithm {
+	if isGuest(id) {
+		key := v.guestKey(id)
+		if algorithm != guestAlgorithm || key == nil {
 			return nil, errNoKey
 		}
-		return v.guestKey, nil
+		return key, nil
 	}
 	var tries jwt.VerificationKeySet
 	try := func(keys []key, also func(*key) bool) {

@@ -411,7 +411,8 @@ func TestGuests(t *testing.T) {
 	}
 	v := verifier(t, Config{})
 	for _, algorithm := range hmacAlgorithms { // the guest key verifies HS256 only
-		token := signed(algorithm, v.guestKey, object{"kid": guestKid}, object{"sub": "guest:A"})
+		key := (*v.guestKeys.Load())[0]
+		token := signed(algorithm, key.Secret, object{"kid": guestKid + key.ID}, object{"sub": "guest:A"})
 		if _, err := v.Connect(token, now); algorithm == guestAlgorithm && err != nil {
 			t.Error(err)
 		} else if algorithm != guestAlgorithm {

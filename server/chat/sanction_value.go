@@ -1,0 +1,72 @@
+package chat
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// storedSanction is a sanction as the table has it, in JSON. Times are Unix milliseconds; 0: none.
+type storedSanction struct {
+	Version      int          `json:"v"`
+	Kind         SanctionKind `json:"kind"`
+	User         string       `json:"user,omitempty"`
+	Room         string       `json:"room,omitempty"`
+	Token        string       `json:"jti,omitempty"`
+	Until        int64        `json:"until,omitempty"`
+	IssuedBefore int64        `json:"issued_before,omitempty"`
+	Pause        int64        `json:"pause,omitempty"` // milliseconds
+}
+
+// sanctionVersion is the version of the values. A value with another version is not applied.
+const sanctionVersion = 1
+
+var keyEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// key returns the key of a sanction in the table: its kind, and a hash of its names, which may have any characters.
+func (sn *Sanction) key() string {
+	h := sha256.New()
+	for _, part := range []string{sn.User, sn.Room, sn.Token} {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return string(sn.Kind) + "-" + strings.ToLower(keyEncoding.EncodeToString(h.Sum(nil)))
+}
+
+// value encodes a sanction.
+func (sn *Sanction) value() ([]byte, error) {
+	milli := func(t time.Time) int64 {
+		if t.IsZero() {
+			return 0
+		}
+		return t.UnixMilli()
+	}
+	return json.Marshal(storedSanction{
+		sanctionVersion, sn.Kind, sn.User, sn.Room, sn.Token, milli(sn.Until), milli(sn.IssuedBefore), sn.Pause.Milliseconds(),
+	})
+}
+
+// decodeSanction decodes a value of the table.
+func decodeSanction(value []byte) (Sanction, error) {
+	var v storedSanction
+	if err := json.Unmarshal(value, &v); err != nil {
+		return Sanction{}, err
+	}
+	switch v.Kind {
+	case SanctionBan, SanctionMute, SanctionSlowMode, SanctionRevoke:
+	default:
+		return Sanction{}, fmt.Errorf("kind %q is not known", v.Kind)
+	}
+	if v.Version != sanctionVersion {
+		return Sanction{}, fmt.Errorf("version %d: this throng reads %d", v.Version, sanctionVersion)
+	}
+	at := func(milli int64) time.Time {
+		if milli == 0 {
+			return time.Time{}
+		}
+		return time.UnixMilli(milli)
+	}
+	return Sanction{v.Kind, v.User, v.Room, v.Token, at(v.Until), at(v.IssuedBefore), time.Duration(v.Pause) * time.Millisecond}, nil
+}
