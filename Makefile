@@ -96,6 +96,7 @@ torture: torture-durable ## attack a real server and print one line per attack (
 
 .PHONY: torture-durable
 torture-durable: ## kill servers with durable rooms, cut their power, fill their disk: one line per fault (about ten minutes; some need root)
+	THRONG_MODEL_STEPS=2000 go test -count 1 -run '^TestRecoveryOfDurableRoomsIsExactOrReported$$' ./server
 	go run ./server/torture/durable
 
 .PHONY: torture-tls
