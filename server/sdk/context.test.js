@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 
@@ -16,6 +17,11 @@ const { chromium } = createRequire(new URL("../web/browser/package.json", import
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 process.env.GOMAXPROCS = "1"; // so that all members are on one core
+
+after(async () => {
+  await stopDrivers();
+  await stopServers();
+});
 
 const kept = "permessage-deflate; client_no_context_takeover";
 const words = "hello everyone the deploy of today is done please look at the dashboard before lunch because we have seen errors".split(" ");
@@ -72,7 +78,6 @@ async function inPython(t, url, clients, messages) {
 }
 
 test("Node, Chromium and Python decompress what refers to earlier messages", async (t) => {
-  t.after(stopServers);
   const server = await startServer("--rate", "0");
   const url = `${server.url.replace("http", "ws")}/ws?room=${encodeURIComponent(roomOf("talk"))}`;
   const each = 5, messages = 300;
@@ -132,10 +137,6 @@ async function metric(admin, name) {
 
 test("the SDKs decompress the messages of one room and of several rooms", async (t) => {
   await startDrivers("node", "python", "chromium");
-  t.after(async () => {
-    await stopDrivers();
-    await stopServers();
-  });
   const admin = `127.0.0.1:${await freePort()}`;
   const server = await startServer("--rate", "0", "--admin", admin);
   const rooms = [roomOf("talk"), roomOf("talk")];
@@ -167,6 +168,6 @@ test("the SDKs decompress the messages of one room and of several rooms", async 
   await Promise.all(visitors.map((member) => member.do("unsubscribe", { channel: rooms[1] })));
   await tell(0, 60);
   await Promise.all(members.map((member) => member.hears(rooms[0], heard[0])));
-  const after = await shared();
-  assert.ok(after > inOneRoom, `got ${after} messages with a context, after ${inOneRoom}`);
+  const again = await shared();
+  assert.ok(again > inOneRoom, `got ${again} messages with a context, want more than ${inOneRoom}`);
 });
