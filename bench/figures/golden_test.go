@@ -145,6 +145,10 @@ func TestTheTablesAreGolden(t *testing.T) {
 			names := withTLS(built[:4])
 			return tlsText(names, examples(names), examples(names), examples(names[:2])), nil
 		},
+		"compression": func() (string, error) {
+			names := []string{"throng", "throng" + withDeflate, "gws", "gws" + withDeflate}
+			return compressionText(names, compressionRuns{small: examples(names), large: examples(names), fanout: examples(names), idle: examples(names)}), nil
+		},
 		"closings": func() (string, error) { return exampleClosings(), nil },
 		"webhooks": func() (string, error) { return exampleWebhooks(), nil },
 		"crowds":   func() (string, error) { return exampleCrowds(), nil },

@@ -31,6 +31,7 @@ var tables = []table{
 	{name: "stuck", make: stuck},
 	{name: "client", make: client},
 	{name: "tls", make: secure},
+	{name: "compression", make: compressing},
 	{name: "sdk", make: backend},
 	{name: "closings", make: endings},
 	{name: "webhooks", make: webhooks},

@@ -41,7 +41,7 @@ func TestTheDocumentHasAllTables(t *testing.T) {
 func TestTheServerDoesNotLimitThePublishers(t *testing.T) {
 	const rateBytes = 1 << 20 // the default, in bytes a second from one connection
 	for _, w := range []workload{
-		idleLoad, fanoutLoad, hotLoad(8000), hotLoad(16000), heartbeatLoad, stuckLoad, tlsFanoutLoad, tlsHotLoad, clientRoomLoad, sdkHotLoad, bystanders,
+		idleLoad, fanoutLoad, hotLoad(8000), hotLoad(16000), heartbeatLoad, stuckLoad, tlsFanoutLoad, tlsHotLoad, smallTextLoad, largeTextLoad, compressedFanoutLoad, clientRoomLoad, sdkHotLoad, bystanders,
 	} {
 		of := map[string]int{}
 		for i := 0; i < len(w.flags); i += 2 {

@@ -50,12 +50,15 @@ type server struct {
 // start runs a server on core 0 and waits until it listens. Flags apply to throng only.
 func start(name string, flags ...string) (*server, error) {
 	program, tls := strings.CutSuffix(name, overTLS)
+	program, compressed := strings.CutSuffix(program, withDeflate)
 	args := []string{"-c", "0", filepath.Join(*peers, program), "--listen", address}
 	switch {
 	case program == "throng" && tls:
 		args = append([]string{"-c", "0", *throng, "serve", "--config", certificate.config, "--listen", "off", "--tls-listen", address, "--admin", admin, "--rate", "0"}, flags...)
-	case name == "throng" || name == sdk:
+	case program == "throng" || name == sdk:
 		args = append([]string{"-c", "0", *throng, "serve", "--listen", address, "--admin", admin, "--rate", "0"}, flags...)
+	case compressed:
+		args = append(args, "--deflate")
 	case tls:
 		args = append(args, "--tls-cert", certificate.cert, "--tls-key", certificate.key)
 	}
@@ -133,6 +136,9 @@ func (s *server) load(w workload) (*result.Result, error) {
 	if strings.HasSuffix(s.name, overTLS) {
 		url = "wss" + strings.TrimPrefix(url, "ws")
 		w.flags = append([]string{"--insecure"}, w.flags...)
+	}
+	if strings.HasSuffix(s.name, withDeflate) {
+		w.flags = append([]string{"--compress"}, w.flags...)
 	}
 	args := append([]string{"-c", "1", *throng, "bench", w.scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, w.flags...)
 	out, err := exec.Command("taskset", args...).Output()

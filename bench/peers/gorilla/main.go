@@ -95,10 +95,11 @@ func (c *client) write() {
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
 	cert, key := flag.String("tls-cert", "", "certificate (PEM); empty for no TLS"), flag.String("tls-key", "", "its private key (PEM)")
+	deflate := flag.Bool("deflate", false, "accept permessage-deflate")
 	flag.Parse()
 	h := &hub{join: make(chan *client), leave: make(chan *client), messages: make(chan *websocket.PreparedMessage)}
 	go h.run()
-	upgrader := websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024}
+	upgrader := websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024, EnableCompression: *deflate}
 	http.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
 		conn, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {

@@ -54,9 +54,12 @@ func (r *room) OnMessage(_ *gws.Conn, m *gws.Message) {
 func main() {
 	listen := flag.String("listen", "127.0.0.1:3300", "host:port")
 	cert, key := flag.String("tls-cert", "", "certificate (PEM); empty for no TLS"), flag.String("tls-key", "", "its private key (PEM)")
+	deflate := flag.Bool("deflate", false, "accept permessage-deflate")
 	flag.Parse()
 	r := &room{conns: map[*gws.Conn]struct{}{}}
-	upgrader := gws.NewUpgrader(r, &gws.ServerOption{ReadBufferSize: 1024, WriteBufferSize: 1024})
+	upgrader := gws.NewUpgrader(r, &gws.ServerOption{
+		ReadBufferSize: 1024, WriteBufferSize: 1024, PermessageDeflate: gws.PermessageDeflate{Enabled: *deflate, Threshold: 128},
+	})
 	http.HandleFunc("/ws", func(w http.ResponseWriter, req *http.Request) {
 		c, err := upgrader.Upgrade(w, req)
 		if err != nil {

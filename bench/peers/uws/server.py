@@ -6,6 +6,7 @@ import sys
 from socketify import App, AppOptions, CompressOptions
 
 TOPIC = "room"
+DEFLATE = "--deflate" in sys.argv
 
 
 def on_open(ws):
@@ -13,7 +14,7 @@ def on_open(ws):
 
 
 def on_message(ws, message, opcode):
-    ws.publish(TOPIC, message, opcode)
+    ws.publish(TOPIC, message, opcode, DEFLATE)
 
 
 def main():
@@ -26,7 +27,7 @@ def main():
     app.ws(
         "/ws",
         {
-            "compression": CompressOptions.DISABLED,
+            "compression": CompressOptions.SHARED_COMPRESSOR if DEFLATE else CompressOptions.DISABLED,
             "max_payload_length": 64 * 1024,
             "max_backpressure": 1024 * 1024,
             "idle_timeout": 120,
