@@ -31,6 +31,7 @@ type kind struct {
 	name   string
 	runs   int   // each with a new data directory
 	rounds int   // of each run
+	acks   int   // acknowledged publications, at least: a slow machine needs more runs for them
 	disk   int64 // size of its own file system in bytes; 0: it has none
 	fault  func(d *durability.Disk) durability.Fault
 	inject bool // it needs strace
@@ -43,9 +44,9 @@ const (
 )
 
 var kinds = []kind{
-	{name: "kill", runs: 10, rounds: 20, fault: func(*durability.Disk) durability.Fault { return durability.Kill(2 * time.Second) }},
+	{name: "kill", runs: 10, rounds: 20, acks: 1_000_000, fault: func(*durability.Disk) durability.Fault { return durability.Kill(2 * time.Second) }},
 	{name: "stop", runs: 1, rounds: 10, fault: func(*durability.Disk) durability.Fault { return durability.Stop(time.Second) }},
-	{name: "power-loss", runs: 5, rounds: 20, disk: largeDisk, fault: func(d *durability.Disk) durability.Fault { return durability.PowerLoss(d, time.Second) }},
+	{name: "power-loss", runs: 5, rounds: 20, acks: 100_000, disk: largeDisk, fault: func(d *durability.Disk) durability.Fault { return durability.PowerLoss(d, time.Second) }},
 	{name: "disk-full", runs: 2, rounds: 5, disk: smallDisk, fault: func(*durability.Disk) durability.Fault { return durability.FillDisk() }},
 	{name: "eio", runs: 2, rounds: 5, inject: true, fault: func(*durability.Disk) durability.Fault {
 		return durability.Inject(diskCalls, "error=EIO", 500*time.Millisecond, true)
@@ -60,6 +61,9 @@ var kinds = []kind{
 		return durability.Inject("fsync,fdatasync", "delay_enter=30000000", 10*time.Second, true)
 	}},
 }
+
+// maxRuns limits the runs of a kind, as a multiple of its number.
+const maxRuns = 10
 
 func main() {
 	only := flag.String("run", "", "run the kinds whose name matches this regular expression")
@@ -115,7 +119,11 @@ func (k *kind) run(ctx context.Context, dir, binary string, scale int, seed uint
 		return true
 	}
 	var total durability.Result
-	for i := range k.runs * scale {
+	for i := 0; i < k.runs*scale || total.Acks < k.acks*scale; i++ {
+		if i == maxRuns*k.runs*scale {
+			fmt.Printf("%-12s only %d publications were acknowledged in %d runs, want %d: this machine is too slow\n", k.name, total.Acks, i, k.acks*scale)
+			return false
+		}
 		own := filepath.Join(dir, fmt.Sprintf("%s-%d", k.name, i))
 		res, err := k.once(ctx, own, binary, seed+uint64(i))
 		total.Rounds += res.Rounds
