@@ -1,11 +1,15 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/edge"
 )
 
@@ -92,5 +96,41 @@ func TestAGuestIsTheSameUserAfterARestart(t *testing.T) {
 	other := startServer(t, nil)
 	if _, _, err := other.edge.IssueGuestToken(edge.GuestRequest{Name: "Ann", Token: first.Token}, time.Now()); err == nil {
 		t.Error("a server with other keys accepts the token")
+	}
+}
+
+// failsAtFirst is a storage engine that is not available for the first calls of each kind.
+type failsAtFirst struct {
+	broker.Engine
+	opens, tables atomic.Int32
+}
+
+func (f *failsAtFirst) Open(ctx context.Context, shard int) (broker.Log, error) {
+	if f.opens.Add(1) <= 2 {
+		return nil, fmt.Errorf("open: %w", broker.ErrUnavailable)
+	}
+	return f.Engine.Open(ctx, shard)
+}
+
+func (f *failsAtFirst) Table(ctx context.Context, name string) (broker.Table, error) {
+	if f.tables.Add(1)%2 == 1 {
+		return nil, fmt.Errorf("table: %w", broker.ErrUnavailable)
+	}
+	return f.Engine.Table(ctx, name)
+}
+
+// The start waits for a storage engine that starts again.
+func TestTheStartWaitsForTheStorageEngine(t *testing.T) {
+	t.Parallel()
+	engine := &failsAtFirst{Engine: newFake(t).Start("a")}
+	s := startServer(t, func(c *Config) {
+		c.Engine, c.Rooms, c.API.Key = engine, []chat.RoomOptions{durableRoom("d*")}, strings.Repeat("k", minSecret)
+	})
+	wantCall(t, s, "ban", `{"user":"eve"}`, `{"result":{}}`)
+	if got := call(t, s, "publish", `{"channel":"d","data":1}`); !strings.Contains(got, `"offset":1`) {
+		t.Errorf("got %s, want offset 1", got)
+	}
+	if engine.opens.Load() != 3 || engine.tables.Load() != 4 {
+		t.Errorf("got %d opens and %d tables, want 3 and 4", engine.opens.Load(), engine.tables.Load())
 	}
 }

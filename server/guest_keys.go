@@ -48,7 +48,7 @@ func (g *guestKeys) update(ctx context.Context) error {
 			continue // another process has stored keys meanwhile: these count
 		}
 		if err != nil {
-			return fmt.Errorf("keys of guest tokens: %w", err)
+			return err
 		}
 		g.use(keys)
 		return nil

@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
@@ -24,38 +27,62 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 	if from == nil {
 		return nil
 	}
-	if err := openDurable(ctx, to.Durable); err != nil || ctx.Err() != nil {
-		return err
-	}
-	if err := loadSanctions(ctx, running, owners, from, to.Sanctions); err != nil || ctx.Err() != nil {
+	if err := untilAvailable(ctx, to.Log, func() error { return openDurable(ctx, to.Durable) }); err != nil || ctx.Err() != nil {
 		return ended(ctx, err)
 	}
-	keys, err := from.Table(ctx, keyTable)
+	var table broker.Table
+	err := untilAvailable(ctx, to.Log, func() (err error) {
+		table, err = from.Table(ctx, sanctionTable)
+		return err
+	})
+	if err != nil {
+		return ended(ctx, fmt.Errorf("sanctions: %w", err))
+	}
+	loadSanctions(ctx, running, owners, table, to.Sanctions)
+	rotation := guestKeys{use: to.Tokens.SetGuestKeys, log: to.Log}
+	err = untilAvailable(ctx, to.Log, func() (err error) {
+		if rotation.table, err = from.Table(ctx, keyTable); err != nil {
+			return err
+		}
+		return rotation.update(ctx)
+	})
 	if err != nil {
 		return ended(ctx, fmt.Errorf("keys of guest tokens: %w", err))
-	}
-	rotation := guestKeys{table: keys, use: to.Tokens.SetGuestKeys, log: to.Log}
-	if err := rotation.update(ctx); err != nil {
-		return ended(ctx, err)
 	}
 	owners.Go(func() { rotation.run(running) })
 	return nil
 }
 
-// loadSanctions puts the stored sanctions into effect.
-func loadSanctions(ctx, running context.Context, owners *sync.WaitGroup, from broker.Engine, to *chat.Sanctions) error {
-	table, err := from.Table(ctx, sanctionTable)
-	if err != nil {
-		return fmt.Errorf("sanctions: %w", err)
+const (
+	startPatience = 30 * time.Second // for the storage engine to work, which starts again by itself after a failure
+	startRetry    = 250 * time.Millisecond
+)
+
+// untilAvailable repeats what fails because the storage engine is not available, for startPatience.
+func untilAvailable(ctx context.Context, log *slog.Logger, what func() error) error {
+	for start := time.Now(); ; {
+		err := what()
+		if !errors.Is(err, broker.ErrUnavailable) || time.Since(start) > startPatience {
+			return err
+		}
+		log.Warn("the storage engine is not available: the start continues when it is", "error", err, "waits_at_most", startPatience.String())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(startRetry):
+		}
 	}
-	to.UseTable(table)
+}
+
+// loadSanctions puts the stored sanctions into effect. It returns early if ctx ends.
+func loadSanctions(ctx, running context.Context, owners *sync.WaitGroup, from broker.Table, to *chat.Sanctions) {
+	to.UseTable(from)
 	loaded := make(chan struct{})
 	owners.Go(func() { to.Run(running, func() { close(loaded) }) })
 	select {
 	case <-loaded:
 	case <-ctx.Done():
 	}
-	return nil
 }
 
 // ended is nil if ctx is over: the server was stopped during its start. Otherwise it is err.
