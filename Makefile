@@ -132,3 +132,7 @@ peers: ## build the servers of the benchmarks into dist/peers, if their tools ar
 .PHONY: bench benchmarks
 bench benchmarks: build peers ## measure all servers and write the tables of BENCHMARKS.md (about 45 minutes)
 	go run ./bench/figures --throng ./throng --peers dist/peers --document BENCHMARKS.md
+
+.PHONY: bench-storage
+bench-storage: ## measure the storage engine beside the raw rate of the disk: records per second, replay at a start
+	go test -run '^$$' -bench . -benchtime 1x ./server/broker/natsbroker

@@ -66,7 +66,7 @@ type Log interface {
 	// were removed, the first number is greater than after+1; after it there are no holes. A nil record was committed and is damaged or lost
 	// on the disk: its owner does not know what it had. Replay returns the number of the newest record
 	// that was ever appended, also if all were removed. An error of f ends the replay and is returned as it is. An append that is made
-	// during the replay may be found or not.
+	// during the replay may be found or not, and so may a record that is removed during it.
 	Replay(ctx context.Context, after uint64, f func(seq uint64, record []byte) error) (last uint64, err error)
 	// Append makes record number expected+1, if the newest record has the number expected. It does not block. record belongs to the log
 	// from now on; it has 1 to MaxRecord bytes.

@@ -142,8 +142,8 @@ func (l *openLog) run(answers *nats.Subscription) {
 			wait = probeAfter
 			probe.Reset(wait)
 		case <-probe.C:
-			if open := l.pending(); failed == nil && len(open) > 0 {
-				failed = l.sendProbe(open[len(open)-1].number)
+			if number := lastSent(l.pending()); failed == nil && number > 0 {
+				failed = l.sendProbe(number)
 				wait = nextProbe(wait)
 				probe.Reset(wait)
 			}
@@ -175,6 +175,16 @@ func (l *openLog) send() error {
 		}
 	}
 	return nil
+}
+
+// lastSent is the number of the newest append that was sent, or 0. A probe is behind it, and before those that are not sent yet.
+func lastSent(open []*appending) (number uint64) {
+	for _, a := range open {
+		if a.sent {
+			number = a.number
+		}
+	}
+	return number
 }
 
 // sendProbe publishes a probe behind append number behind.

@@ -134,6 +134,49 @@ func TestAFullStoreTakesRecordsAgainAfterTrim(t *testing.T) {
 	mustAppend(t, l, last, record)
 }
 
+// An append that was made, and is not sent, is not asked for: its probe would be answered first.
+func TestAProbeIsBehindTheAppendsThatWereSent(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		open []*appending
+		want uint64
+	}{
+		{nil, 0},
+		{[]*appending{{number: 4}}, 0},
+		{[]*appending{{number: 4, sent: true}, {number: 5}}, 4},
+		{[]*appending{{number: 4, sent: true}, {number: 5, sent: true}}, 5},
+	} {
+		if got := lastSent(c.open); got != c.want {
+			t.Errorf("%d open appends: got %d, want %d", len(c.open), got, c.want)
+		}
+	}
+}
+
+// Records that are removed during a replay are not lost.
+func TestATrimDuringAReplayIsNoLoss(t *testing.T) {
+	t.Parallel()
+	const records, trimmed = 100, 70
+	e := open(t, testOptions(t))
+	l := openedLog(t, e)
+	for i := range uint64(records) {
+		mustAppend(t, l, i, strings.Repeat("r", 100_000)) // so that the replay needs several requests
+	}
+	found := 0
+	last, err := l.Replay(context.Background(), 0, func(seq uint64, record []byte) error {
+		if record == nil {
+			t.Errorf("record %d is reported as lost", seq)
+		}
+		found++
+		if seq == 1 {
+			return l.Trim(context.Background(), trimmed)
+		}
+		return nil
+	})
+	if last != records || err != nil || found < records-trimmed+1 || found == records || e.Health().Lost != 0 {
+		t.Errorf("Replay: last number %d, error %v, %d records, %d lost; want %d, and some of the removed records", last, err, found, e.Health().Lost, records)
+	}
+}
+
 // The server stops its streams by itself after some errors of the file system.
 func TestAServerThatGivesUpIsReplaced(t *testing.T) {
 	t.Parallel()

@@ -24,39 +24,62 @@ func (l *openLog) Replay(ctx context.Context, after uint64, f func(seq uint64, r
 	if state.Msgs == 0 || next > state.LastSeq {
 		return state.LastSeq, nil
 	}
-	var fromF error
-	first, lost := next, uint64(0)
-	tell := func(seq uint64, record []byte) error {
-		for ; next <= seq && fromF == nil; next++ {
-			if next < seq || record == nil {
-				lost++
-				fromF = f(next, nil)
-			} else {
-				fromF = f(next, record)
-			}
-		}
-		return fromF
+	p := &replaying{log: l, f: f, next: next, last: state.LastSeq}
+	err = l.call(ctx, "replay", p.run)
+	if p.lost > 0 {
+		l.engine.lost.Add(p.lost)
+		l.instance.options.Log.Error("storage engine: records are damaged or lost: restore the data directory from a backup, or go on without them",
+			"log", l.stream.CachedInfo().Config.Name, "lost", p.lost, "from", next, "to", p.next-1)
 	}
-	err = l.call(ctx, "replay", func(ctx context.Context) error {
-		r, err := l.newReader()
+	if p.failed != nil {
+		return 0, p.failed
+	}
+	return p.next - 1, err
+}
+
+// replaying is one replay.
+type replaying struct {
+	log    *openLog
+	f      func(seq uint64, record []byte) error
+	next   uint64 // number of the next record
+	last   uint64 // where the replay ends
+	lost   uint64
+	failed error // of f
+}
+
+func (p *replaying) run(ctx context.Context) error {
+	r, err := p.log.newReader()
+	if err != nil {
+		return err
+	}
+	defer r.conn.Close()
+	for err == nil && p.next <= p.last {
+		err = r.read(ctx, p.next, func(seq uint64, record []byte) error { return p.take(ctx, seq, record) })
+	}
+	return err
+}
+
+// take calls f for the records up to number seq. Those before it are lost.
+func (p *replaying) take(ctx context.Context, seq uint64, record []byte) error {
+	if p.next < seq || record == nil {
+		state, err := p.log.state(ctx)
 		if err != nil {
 			return err
 		}
-		defer r.conn.Close()
-		for err == nil && next <= state.LastSeq {
-			err = r.read(ctx, next, tell)
+		p.next = max(p.next, min(state.FirstSeq, seq+1)) // records before it were removed during the replay
+	}
+	for ; p.next < seq && p.failed == nil; p.next++ {
+		p.lost++
+		p.failed = p.f(p.next, nil)
+	}
+	if p.next == seq && p.failed == nil {
+		if record == nil {
+			p.lost++
 		}
-		return err
-	})
-	if lost > 0 {
-		l.engine.lost.Add(lost)
-		l.instance.options.Log.Error("storage engine: records are damaged or lost: restore the data directory from a backup, or go on without them",
-			"log", l.stream.CachedInfo().Config.Name, "lost", lost, "from", first, "to", next-1)
+		p.next++
+		p.failed = p.f(seq, record)
 	}
-	if fromF != nil {
-		return 0, fromF
-	}
-	return next - 1, err
+	return p.failed
 }
 
 // reader reads records of a stream.
