@@ -2,14 +2,17 @@ package server
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -18,18 +21,29 @@ func TestACertificateIsReplacedWhileClientsConnect(t *testing.T) {
 	dir := t.TempDir()
 	first, second := time.Now().Add(20*24*time.Hour).Truncate(time.Second), time.Now().Add(40*24*time.Hour).Truncate(time.Second)
 	cert, key := writePair(t, dir, first)
+	const other = "other.example"
+	otherCert, otherKey := filepath.Join(dir, "other.crt"), filepath.Join(dir, "other.key")
+	writeOther := func(days int) (expiry time.Time) {
+		expiry = time.Now().AddDate(0, 0, days).Truncate(time.Second)
+		testkit.WriteCertificate(t, otherCert, otherKey, &x509.Certificate{NotAfter: expiry, DNSNames: []string{other}}, nil)
+		return expiry
+	}
+	writeOther(90)
 	s := startServer(t, func(c *Config) {
-		c.TLSListen, c.TLS.Cert, c.TLS.Key = "127.0.0.1:0", []string{cert}, []string{key}
+		c.TLSListen, c.TLS.Cert, c.TLS.Key = "127.0.0.1:0", []string{cert, otherCert}, []string{key, otherKey}
 	})
 	old := dialTLS(t, s, "x", tls13)
-	expiry := func() time.Time {
-		conn, err := tls.Dial("tcp", s.TLSAddr().String(), tls13)
+	expiryOf := func(name string) time.Time {
+		cfg := tls13.Clone()
+		cfg.ServerName = name
+		conn, err := tls.Dial("tcp", s.TLSAddr().String(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		return conn.ConnectionState().PeerCertificates[0].NotAfter
 	}
+	expiry := func() time.Time { return expiryOf("localhost") }
 	if got := expiry(); !got.Equal(first) {
 		t.Fatalf("got the certificate that expires at %v, want %v", got, first)
 	}
@@ -57,8 +71,10 @@ func TestACertificateIsReplacedWhileClientsConnect(t *testing.T) {
 	if err := os.WriteFile(key, []byte("not a key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := s.tls.certs
-	eventually(t, "the bad key to be read", func() bool { n, err := before.Check(false, time.Now()); return n == 0 && err == nil })
+	for days := range 2 { // the server reads the pairs in their order: after the second time, it has read the bad key
+		want := writeOther(91 + days)
+		eventually(t, "the certificate of the other name", func() bool { return expiryOf(other).Equal(want) })
+	}
 	if got := expiry(); !got.Equal(second) {
 		t.Errorf("with a bad key: got the certificate that expires at %v, want %v", got, second)
 	}
