@@ -71,6 +71,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseClose -fuzztime 60s ./server/ws
 	go test -fuzz FuzzOpen -fuzztime 60s ./server/tlsrec
 	go test -fuzz FuzzContent -fuzztime 60s ./server/tlsrec
+	go test -fuzz FuzzStream -fuzztime 60s ./server/tlsconn
 	go test -fuzz FuzzHandshake -fuzztime 60s ./server/tlshandshake
 	go test -fuzz FuzzConfigFile -fuzztime 60s ./cmd/throng
 	go test -fuzz FuzzStreamRequest -fuzztime 60s ./server/edge

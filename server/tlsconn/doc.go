@@ -8,6 +8,6 @@
 // belongs to it alone: keys, the part of an incomplete record, and sealed bytes that its full socket did not take.
 //
 // A KeyUpdate that asks for one in return is answered in front of the next bytes that are sent (RFC 8446, 4.6.3), so however many of them
-// come, a connection that sends nothing answers none. A record that breaks the protocol ends the connection. In the event loop, its peer is
-// sent the alert, unless sealed bytes wait.
+// come, a connection that sends nothing answers none. A record that breaks the protocol ends the connection. Its peer is sent the alert,
+// unless sealed bytes wait.
 package tlsconn

@@ -33,7 +33,7 @@ func keysOf(suite uint16) *tlsrec.Keys {
 	return &tlsrec.Keys{Version: tls.VersionTLS13, Suite: suite, ClientSecret: bytes.Repeat([]byte{1}, n), ServerSecret: bytes.Repeat([]byte{2}, n)}
 }
 
-func records(t *testing.T, k *tlsrec.Keys, client bool) *tlsrec.Conn {
+func records(t testing.TB, k *tlsrec.Keys, client bool) *tlsrec.Conn {
 	t.Helper()
 	c, err := tlsrec.New(k, client)
 	if err != nil {
@@ -52,6 +52,7 @@ type end struct {
 	written chan struct{}
 	read    chan result // of each call of Read
 	ticks   atomic.Uint32
+	ended   bool // Read returned an error; owned by the poller
 }
 
 type result struct {
@@ -121,11 +122,12 @@ func newEndOf(t *testing.T, k *tlsrec.Keys, sendBuffer int) *end {
 	return e
 }
 
-// readAll reads as the event loop does. Called on the poller.
+// readAll reads as the event loop does, until the first error. Called on the poller.
 func (e *end) readAll(buf []byte) {
-	for {
+	for !e.ended {
 		n, more, err := e.Conn.Read(buf)
-		if n > 0 || err != nil && !errors.Is(err, syscall.EAGAIN) {
+		e.ended = err != nil && !errors.Is(err, syscall.EAGAIN)
+		if n > 0 || e.ended {
 			e.read <- result{string(buf[:n]), err}
 		}
 		if err != nil || !more && !e.HungUp() {
@@ -219,40 +221,63 @@ func (e *end) receive() (data []byte, ended bool) {
 	}
 }
 
-// sealer makes records of AES-128-GCM that tlsrec does not make. Its keys are those of keysOf for the client.
+// sealer makes records of TLS_AES_128_GCM_SHA256 that tlsrec does not make.
 type sealer struct {
-	aead cipher.AEAD
-	iv   []byte
-	seq  uint64
+	t      testing.TB
+	secret []byte
+	aead   cipher.AEAD
+	iv     []byte
+	seq    uint64
 }
 
-func newSealer(t *testing.T) *sealer {
+// newSealer returns a sealer with the keys of keysOf for the client.
+func newSealer(t testing.TB) *sealer {
+	return newSealerOf(t, keysOf(tls.TLS_AES_128_GCM_SHA256).ClientSecret)
+}
+
+func newSealerOf(t testing.TB, secret []byte) *sealer {
 	t.Helper()
-	expand := func(label string, n int) []byte {
-		info := append([]byte{0, byte(n), byte(len("tls13 " + label))}, "tls13 "+label+"\x00"...)
-		b, err := hkdf.Expand(sha256.New, keysOf(tls.TLS_AES_128_GCM_SHA256).ClientSecret, string(info), n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	block, err := aes.NewCipher(expand("key", 16))
+	s := &sealer{t: t}
+	s.use(secret)
+	return s
+}
+
+// use changes to the keys of a traffic secret.
+func (s *sealer) use(secret []byte) {
+	s.t.Helper()
+	s.secret, s.seq = secret, 0
+	block, err := aes.NewCipher(s.expand("key", 16))
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	aead, err := cipher.NewGCM(block)
+	if s.aead, err = cipher.NewGCM(block); err != nil {
+		s.t.Fatal(err)
+	}
+	s.iv = s.expand("iv", 12)
+}
+
+// update changes to the next keys.
+func (s *sealer) update() { s.use(s.expand("traffic upd", 32)) }
+
+func (s *sealer) expand(label string, n int) []byte {
+	s.t.Helper()
+	info := append([]byte{0, byte(n), byte(len("tls13 " + label))}, "tls13 "+label+"\x00"...)
+	b, err := hkdf.Expand(sha256.New, s.secret, string(info), n)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	return &sealer{aead: aead, iv: expand("iv", 12)}
+	return b
 }
 
 // seal returns a record of a content type.
-func (s *sealer) seal(typ byte, b ...byte) []byte {
+func (s *sealer) seal(typ byte, b ...byte) []byte { return s.sealInner(append(b, typ)) }
+
+// sealInner returns a record of data, its content type and padding.
+func (s *sealer) sealInner(b []byte) []byte {
 	nonce := bytes.Clone(s.iv)
 	binary.BigEndian.PutUint64(nonce[4:], binary.BigEndian.Uint64(nonce[4:])^s.seq)
 	s.seq++
-	n := len(b) + 1 + s.aead.Overhead()
+	n := len(b) + s.aead.Overhead()
 	header := []byte{23, 3, 3, byte(n >> 8), byte(n)}
-	return s.aead.Seal(header, nonce, append(b, typ), header)
+	return s.aead.Seal(header, nonce, b, header)
 }

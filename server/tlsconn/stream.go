@@ -3,13 +3,18 @@
 package tlsconn
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/throng-chat/throng/server/tlshandshake"
 	"github.com/throng-chat/throng/server/tlsrec"
 )
+
+// alertTimeout bounds the time for which a reader waits to send an alert to a peer that receives nothing.
+const alertTimeout = time.Second
 
 const (
 	readBuffer   = 4 << 10 // bytes read from the socket at a time; nearly all requests are shorter
@@ -20,13 +25,15 @@ const (
 type Stream struct {
 	nc      net.Conn
 	records *tlsrec.Conn
-	answer  atomic.Bool // the peer wants a KeyUpdate. Set by the reader, cleared by the writer
+	answer  atomic.Bool                  // the peer wants a KeyUpdate. Set by the reader, cleared by the writer
+	fault   atomic.Pointer[tlsrec.Error] // of the peer; nil for none. Set by the reader
+	sending atomic.Bool                  // a goroutine owns records.Out: the writer, or the reader while it sends an alert
 
 	// Owned by the reader.
 	plain []byte // opened, and not read
 	ended error  // the error after plain; nil before the end
 
-	// Owned by the writer.
+	// Owned by the goroutine that set sending.
 	unsent []byte // sealed bytes that the socket did not take before the deadline of a write
 	owed   int    // bytes of data that they are part of
 }
@@ -46,6 +53,9 @@ func (s *Stream) open(src []byte) {
 		switch {
 		case err != nil:
 			s.ended = err
+			if failed := s.reject(err); failed != nil {
+				s.ended = errors.Join(err, failed)
+			}
 		case r.Kind == tlsrec.Closed:
 			s.ended = io.EOF
 		case r.Kind == tlsrec.UpdateRequested:
@@ -56,6 +66,40 @@ func (s *Stream) open(src []byte) {
 			return
 		}
 	}
+}
+
+// reject sends the alert for a fault of the peer, unless the writer is sending: then CloseNotify does.
+func (s *Stream) reject(err error) error {
+	fault, ok := errors.AsType[*tlsrec.Error](err)
+	if !ok {
+		return nil
+	}
+	s.fault.Store(fault)
+	if !s.sending.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer s.sending.Store(false)
+	if err := s.nc.SetWriteDeadline(time.Now().Add(alertTimeout)); err != nil {
+		return err
+	}
+	return s.end()
+}
+
+// end sends the alert that ends our direction, unless a record is unfinished or the direction has ended. The caller owns records.Out.
+func (s *Stream) end() error {
+	var cause error
+	if fault := s.fault.Load(); fault != nil {
+		cause = fault
+	}
+	if len(s.unsent) > 0 {
+		return nil
+	}
+	alert := s.records.Out.Close(nil, cause)
+	if len(alert) == 0 {
+		return nil
+	}
+	_, err := s.nc.Write(alert)
+	return err
 }
 
 // Read returns data of the peer, and blocks for it. The error after close_notify is io.EOF.
@@ -82,8 +126,13 @@ func (s *Stream) Read(b []byte) (int, error) {
 func (s *Stream) Rest() []byte { return s.plain }
 
 // Write seals and sends b. If the deadline of the socket passes within a record, it returns the error of the socket, n is the part of b that was sent
-// in whole records, and the next call has to begin with the other bytes of b. moved is how many bytes the socket took.
+// in whole records, and the next call has to begin with the other bytes of b. moved is how many bytes the socket took. It fails
+// after an alert.
 func (s *Stream) Write(b []byte) (n, moved int, err error) {
+	if !s.sending.CompareAndSwap(false, true) {
+		return 0, 0, net.ErrClosed // the reader sends an alert
+	}
+	defer s.sending.Store(false)
 	for n < len(b) || len(s.unsent) > 0 {
 		if len(s.unsent) == 0 {
 			if s.answer.Load() && s.answer.Swap(false) {
@@ -109,11 +158,12 @@ func (s *Stream) Write(b []byte) (n, moved int, err error) {
 	return n, moved, nil
 }
 
-// CloseNotify sends the alert that ends our direction, unless a record is unfinished. Called by the writer.
+// CloseNotify sends the alert that ends our direction: close_notify, or that for a fault of the peer. It sends nothing if a record is
+// unfinished or an alert was sent. Called by the writer.
 func (s *Stream) CloseNotify() error {
-	if len(s.unsent) > 0 {
-		return nil
+	if !s.sending.CompareAndSwap(false, true) {
+		return nil // the reader sends an alert
 	}
-	_, err := s.nc.Write(s.records.Out.Close(nil, nil))
-	return err
+	defer s.sending.Store(false)
+	return s.end()
 }
