@@ -10,6 +10,11 @@
 //	socket --> fanout: Conn.OnData --> plain.Client or session.Session --> chat: Hub.Admit, Publish  --> fanout: Shard, Topic --> sockets
 //	           decode (ws)             rates, permission                   offset, history, order         encode once, one write each
 //
+// A publication in a durable room takes a longer way from chat to chat:
+//
+//	chat: Hub.Propose --> home: open record, Log.Append --> broker/natsbroker: one synced record --> home: done --> chat: history, Shard, reply
+//	      offset          many publications in one         data directory
+//
 // The life of a connection:
 //
 //	edge: Acceptor --> authorize --> plain.Open or Sessions.Open --> fanout: the shard writes the 101 and adds the socket to the event loop

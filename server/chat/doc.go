@@ -21,5 +21,10 @@
 // Commands of the application to connections of users are plain data (user_command.go). Hub.Execute sends them (execute.go), also to
 // connections that wait for their connect webhook (pending_user_commands.go).
 //
-// All state is in memory: a restart clears it, and it is not shared with other processes.
+// A durable room has its history in a log (package home). A publication becomes a proposal (propose.go, propose_change.go), which gets its offset
+// and joins the open record under the room's lock. After the commit (commit.go) it is appended to the history, posted and acknowledged. A
+// restart replays the log (replay.go), repairs what was lost, and keeps positions when old records are removed (checkpoint.go). In a hub
+// without a log, Hub.Durable is nil, and rooms in memory do not pass these files.
+//
+// All other state is in memory: a restart clears it, and it is not shared with other processes.
 package chat
