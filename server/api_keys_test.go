@@ -15,7 +15,7 @@ import (
 
 // asCaller returns a context for calls with the default key of the tests.
 func asCaller(ctx context.Context, s *Server) context.Context {
-	return api.As(ctx, s.api.Caller(s.cfg.API.Key))
+	return api.As(ctx, s.api.Caller(s.cfg.API.Key), "")
 }
 
 // keyOf returns a key for tests.

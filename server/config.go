@@ -34,6 +34,7 @@ type Config struct {
 	MaxConnections int           `name:"max-connections" reload:"yes" default:"0" min:"1" zero:"what the open-file limit allows" help:"Maximum number of connections; 0 for as many as the open-file limit allows."`
 	Drain          time.Duration `name:"drain" reload:"yes" default:"10s" min:"0" help:"Time limit of a graceful stop."`
 	LogLevel       string        `name:"log-level" reload:"yes" default:"info" oneof:"debug,info,warn,error" help:"Lowest level of log lines: debug, info, warn or error."`
+	AuditLog       string        `name:"audit-log" default:"off" help:"File of the audit log, to which throng appends; - for standard error, off for none."`
 	LogFormat      string        `name:"log-format" default:"auto" oneof:"auto,text,json" help:"Format of log lines: text, json, or auto (text if standard error is a terminal, else json)."`
 
 	Guests                string `name:"guests" reload:"yes" default:"auto" oneof:"on,off,auto" allowed:"on, off, or auto (on only for a loopback address without trusted proxies)" help:"Allow guests: on, off, or auto (only on a loopback address without trusted proxies)."`

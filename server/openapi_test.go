@@ -181,7 +181,7 @@ func FuzzTheAPI(f *testing.F) {
 		if a.Methods[name] == nil || !json.Valid([]byte(params)) {
 			t.Skip()
 		}
-		ctx, cancel := context.WithTimeout(api.As(t.Context(), a.Caller(cfg.API.Key)), a.Timeout)
+		ctx, cancel := context.WithTimeout(api.As(t.Context(), a.Caller(cfg.API.Key), ""), a.Timeout)
 		defer cancel()
 		result, e := a.Call(ctx, name, []byte(params))
 		recorder := httptest.NewRecorder()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/admin"
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/settings"
@@ -31,6 +32,7 @@ type reloads struct {
 	metrics      *metrics.Metrics
 	loader       Loader
 	draining     func() bool
+	audit        *audit.Log
 	certificates func() bool                           // reads them again, soon
 	prepare      func(*Config) (use func(), err error) // checks a config, and returns how to put it into use
 	places       chan struct{}                         // of the reloads that run or wait
@@ -58,7 +60,7 @@ func (re *reloads) start(loaded Config) {
 }
 
 // run is Server.Reload.
-func (re *reloads) run(by string) admin.Reload {
+func (re *reloads) run(by audit.Actor) admin.Reload {
 	select {
 	case re.places <- struct{}{}:
 		defer func() { <-re.places }()
@@ -75,6 +77,9 @@ func (re *reloads) run(by string) admin.Reload {
 		defer re.loader.Notify(true)
 	}
 	re.certificates()
+	if err := re.audit.Reopen(); err != nil {
+		re.log.Error("audit log not opened again: the open file stays in use", "error", err)
+	}
 	if re.loader.Load == nil {
 		return re.done(by, admin.Reload{Result: metrics.ReloadApplied})
 	}
@@ -97,16 +102,20 @@ func (re *reloads) run(by string) admin.Reload {
 }
 
 // done counts and logs the result of a reload.
-func (re *reloads) done(by string, r admin.Reload) admin.Reload {
+func (re *reloads) done(by audit.Actor, r admin.Reload) admin.Reload {
 	re.metrics.Reloads.WithLabelValues(r.Result).Inc()
+	re.audit.Record(audit.Entry{
+		Action: audit.Reload, Actor: by, Error: strings.Join(r.Errors, "; "),
+		Details: []slog.Attr{slog.Any("settings", r.Applied), slog.Any("needs_restart", r.NeedsRestart)},
+	})
 	for _, text := range r.Errors {
-		re.log.Error("settings not reloaded: those before stay in use", "by", by, "error", text)
+		re.log.Error("settings not reloaded: those before stay in use", "by", by.String(), "error", text)
 	}
 	if len(r.NeedsRestart) > 0 {
-		re.log.Warn("some settings need a restart: those before stay in use", "by", by, "settings", strings.Join(r.NeedsRestart, ", "))
+		re.log.Warn("some settings need a restart: those before stay in use", "by", by.String(), "settings", strings.Join(r.NeedsRestart, ", "))
 	}
 	if len(r.Errors) == 0 {
-		re.log.Info("settings reloaded", "by", by, "changed", strings.Join(r.Applied, ", "))
+		re.log.Info("settings reloaded", "by", by.String(), "changed", strings.Join(r.Applied, ", "))
 	}
 	return r
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/admin"
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/session"
@@ -55,7 +56,7 @@ func (re *reloadable) change(how func(*Config)) admin.Reload {
 	re.mu.Lock()
 	how(&re.next)
 	re.mu.Unlock()
-	return re.Reload("the test")
+	return re.Reload(audit.Actor{Name: "the test"})
 }
 
 // mustChange reloads changed settings, which must be applied.
@@ -69,7 +70,7 @@ func (re *reloadable) mustChange(t testing.TB, how func(*Config)) {
 func TestAReloadWithoutAChangeChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := startReloadable(t, nil)
-	if got := s.Reload("the test"); got.Result != metrics.ReloadApplied || len(got.Applied)+len(got.NeedsRestart)+len(got.Errors) > 0 {
+	if got := s.Reload(audit.Actor{Name: "the test"}); got.Result != metrics.ReloadApplied || len(got.Applied)+len(got.NeedsRestart)+len(got.Errors) > 0 {
 		t.Errorf("got %+v, want no change", got)
 	}
 	if got := value(t, s.Server, "throng_reloads_total", metrics.ReloadApplied); got != 1 {
@@ -106,7 +107,7 @@ func TestAnInvalidReloadChangesNothing(t *testing.T) {
 		}
 	}
 	s.err = errors.New("first mistake\nsecond mistake")
-	if got := s.Reload("the test"); !slices.Equal(got.Errors, []string{"first mistake", "second mistake"}) {
+	if got := s.Reload(audit.Actor{Name: "the test"}); !slices.Equal(got.Errors, []string{"first mistake", "second mistake"}) {
 		t.Errorf("got %+v, want both mistakes", got)
 	}
 	s.err = nil
@@ -132,7 +133,7 @@ func TestAReloadKeepsWhatNeedsARestart(t *testing.T) {
 	if now := s.reloads.config; now.PingInterval != time.Hour || now.Compression != "on" || now.Rate != 7 {
 		t.Errorf("got ping-interval %v, compression %s, rate %d in effect", now.PingInterval, now.Compression, now.Rate)
 	}
-	if got := s.Reload("the test"); !slices.Equal(got.NeedsRestart, []string{"ping-interval", "compression", "tls.min-version"}) || len(got.Applied) > 0 {
+	if got := s.Reload(audit.Actor{Name: "the test"}); !slices.Equal(got.NeedsRestart, []string{"ping-interval", "compression", "tls.min-version"}) || len(got.Applied) > 0 {
 		t.Errorf("got %+v the second time, want the same settings", got)
 	}
 	// trusted-proxy stays empty, so guests = auto is on with a host that is not loopback only after a restart.
@@ -175,7 +176,7 @@ func TestAReloadIsValidWithWhatItKeeps(t *testing.T) {
 	})
 	cfg.Admin, cfg.API.On = "127.0.0.1:0", "admin"
 	s.SetLoader(Loader{Load: func() (Config, error) { return cfg, nil }})
-	got := s.Reload("the test")
+	got := s.Reload(audit.Actor{Name: "the test"})
 	if text := strings.Join(got.Errors, "\n"); got.Result != metrics.ReloadInvalid || !strings.Contains(text, "api.on") || !strings.Contains(text, "need a restart together with: admin") {
 		t.Errorf("got %+v", got)
 	}
@@ -348,11 +349,11 @@ func TestReloadsAreBounded(t *testing.T) {
 	})
 	results := make(chan admin.Reload, 2*maxReloads)
 	for range maxReloads {
-		go func() { results <- s.Reload("the test") }()
+		go func() { results <- s.Reload(audit.Actor{Name: "the test"}) }()
 	}
 	<-held
 	eventually(t, "the places to be taken", func() bool { return len(s.reloads.places) == maxReloads })
-	if got := s.Reload("the test"); got.Result != metrics.ReloadRejected || !strings.Contains(got.Errors[0], "16 reloads are in progress") {
+	if got := s.Reload(audit.Actor{Name: "the test"}); got.Result != metrics.ReloadRejected || !strings.Contains(got.Errors[0], "16 reloads are in progress") {
 		t.Errorf("got %+v, want it rejected", got)
 	}
 	close(hold)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/api"
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/edge"
@@ -50,6 +51,7 @@ type Server struct {
 	admin    *admin.Admin   // nil if the admin port is off
 	drain    atomic.Int64   // of a graceful stop, in nanoseconds
 	reloads  reloads
+	audit    *audit.Log // nil if it is off
 }
 
 // New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
@@ -83,18 +85,21 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.drain.Store(int64(cfg.Drain))
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.sessions.Hooks = hooks
-	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Version: cfg.Version})
-	s.reloads.log, s.reloads.metrics, s.reloads.draining = log, s.metrics, s.sessions.Draining.Load
+	if s.audit, err = openAudit(cfg.AuditLog, log); err != nil {
+		return nil, err
+	}
+	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Audit: s.audit, Version: cfg.Version})
+	s.reloads.log, s.reloads.metrics, s.reloads.draining, s.reloads.audit = log, s.metrics, s.sessions.Draining.Load, s.audit
 	s.reloads.certificates, s.reloads.prepare = s.ReloadCertificates, s.prepare
 	s.reloads.start(loaded)
 	if s.engine, err = openData(&cfg, log); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.audit.Stop(0))
 	}
 	if s.engine != nil {
 		s.sessions.UseLog(home.Config{Engine: s.engine, MaxBytes: int64(cfg.DataBytes)})
 	}
 	if err := s.listen(); err != nil {
-		return nil, errors.Join(err, closeData(s.engine))
+		return nil, errors.Join(err, closeData(s.engine), s.audit.Stop(0))
 	}
 	return s, nil
 }
@@ -134,7 +139,7 @@ func (s *Server) listen() (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), s.closeAcceptors())
 	}
-	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload}, s.sessions, s.metrics, s.log)
+	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload, Audit: s.audit}, s.sessions, s.metrics, s.log)
 	return nil
 }
 
@@ -215,9 +220,9 @@ func (s *Server) Shards() int { return len(s.sessions.Shards) }
 func (s *Server) SetLoader(l Loader) { s.reloads.loader = l }
 
 // Reload reads the settings again and applies those that may change while the server runs. Invalid settings change nothing. No connection is
-// closed. by names the cause for the log: a signal, or the address of an operator. It blocks until everything is applied: do not call it on
+// closed. by is the cause, for the logs. It blocks until everything is applied: do not call it on
 // the loop. Reloads run one after another; beyond maxReloads they are rejected. Any goroutine may call it.
-func (s *Server) Reload(by string) admin.Reload { return s.reloads.run(by) }
+func (s *Server) Reload(by audit.Actor) admin.Reload { return s.reloads.run(by) }
 
 // prepare checks what Validate does not, and returns a function that puts the settings into use. It resolves cfg.OtherRooms.
 func (s *Server) prepare(cfg *Config) (use func(), err error) {
@@ -257,6 +262,7 @@ func (s *Server) prepare(cfg *Config) (use func(), err error) {
 func (s *Server) Run(ctx context.Context) error {
 	stopLog := s.logs.Start()
 	defer stopLog(logTimeout)
+	defer beginAudit(s.audit, s.cfg.Version, s.log)()
 	var owners sync.WaitGroup
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
@@ -275,6 +281,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	admin.WatchHub(s.metrics, s.sessions)
 	admin.WatchLog(s.metrics, s.logs)
+	admin.WatchAudit(s.metrics, s.audit)
 
 	owners.Go(s.sessions.Hooks.Run)
 	owners.Go(func() {

@@ -91,6 +91,9 @@ func (c Config) Validate() error {
 	if allowed := checkAddress(c.TLSListen); allowed != "" && c.TLSListen != "off" {
 		ce.add("tls-listen", c.TLSListen, "must be %s, or off", allowed)
 	}
+	if c.AuditLog == "" {
+		ce.add("audit-log", c.AuditLog, "must be a path, - for standard error, or off")
+	}
 	for _, o := range c.Origins {
 		if _, err := origin.Parse([]string{o}); err != nil {
 			ce.add("origin", o, "must be %v", err)

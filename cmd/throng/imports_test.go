@@ -19,9 +19,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/dump", module + "/server/chat", module + "/server/nearest",
 			module + "/server/settings", module + "/server/token", "github.com/alecthomas/kong", "github.com/lmittmann/tint",
 			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
-			"github.com/coreos/go-systemd/v22/daemon",
+			"github.com/coreos/go-systemd/v22/daemon", module + "/server/audit",
 		},
+		"/server/audit": {module + "/server/logqueue", "golang.org/x/time/rate"},
 		"/server": {
+			module + "/server/audit",
 			module + "/server/broker", module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/home",
 			module + "/server/admin", module + "/server/api", module + "/server/certs", module + "/server/chat", module + "/server/edge",
 			module + "/server/fanout", module + "/server/tlshandshake", "golang.org/x/time/rate",
@@ -30,12 +32,14 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/webhook", module + "/server/wheel", "golang.org/x/sys/unix",
 		},
 		"/server/admin": {
+			module + "/server/audit",
 			module + "/server/chat", module + "/server/home",
 			module + "/server/api", module + "/server/fanout", module + "/server/logqueue", module + "/server/metrics",
 			module + "/server/origin", module + "/server/session", module + "/server/ws",
 			"github.com/prometheus/client_golang/prometheus/promhttp",
 		},
 		"/server/api": {
+			module + "/server/audit",
 			module + "/server/chat", module + "/server/logqueue", module + "/server/nearest", module + "/server/session", module + "/server/ws",
 			"github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},

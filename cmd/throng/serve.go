@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/audit"
 )
 
 // serverConfig is server.Config without its methods. kong would call Validate after it parsed the flags, before the tables of the config
@@ -102,7 +103,7 @@ func (sv *serveCmd) Run() error {
 	log = srv.Logger() // which never blocks
 	manager := serviceManager{log}
 	srv.SetLoader(server.Loader{Load: sv.load, Notify: manager.reload})
-	ctx, stop := handleSignals(manager.stopping, func() { srv.Reload("SIGHUP") })
+	ctx, stop := handleSignals(manager.stopping, func() { srv.Reload(audit.Actor{Type: audit.BySignal, Name: "SIGHUP"}) })
 	defer stop()
 
 	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) && cfg.TLS.AdminClientCA == "" {
@@ -128,8 +129,8 @@ func (sv *serveCmd) Run() error {
 				"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(mostPublic(srv), srv.GuestsAllowed(), srv.TokensEnabled()),
 				"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
 		}
+		manager.ready()
 	}
-	manager.ready()
 	return srv.Run(ctx)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/throng-chat/throng/server/api"
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/origin"
 	"github.com/throng-chat/throng/server/session"
@@ -27,7 +28,8 @@ type Admin struct {
 	sessions *session.Sessions
 	hooks    *session.Hooks
 	api      *api.API // used while it serves this port
-	reloads  func(by string) Reload
+	reloads  func(audit.Actor) Reload
+	audit    *audit.Log
 	hosts    atomic.Pointer[origin.Hosts]
 
 	Listener net.Listener
@@ -36,14 +38,15 @@ type Admin struct {
 // Config has the settings of the admin port.
 type Config struct {
 	Listener net.Listener
-	Hosts    origin.Hosts           // names that the Host header may have
-	API      *api.API               // used while it serves this port
-	Reload   func(by string) Reload // reads and applies the settings; it may block
+	Hosts    origin.Hosts             // names that the Host header may have
+	API      *api.API                 // used while it serves this port
+	Reload   func(audit.Actor) Reload // reads and applies the settings; it may block
+	Audit    *audit.Log               // of what operators do; nil for none
 }
 
 // New returns the admin port.
 func New(cfg Config, h *session.Sessions, m *metrics.Metrics, log *slog.Logger) *Admin {
-	a := &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, reloads: cfg.Reload, Listener: cfg.Listener}
+	a := &Admin{log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, reloads: cfg.Reload, audit: cfg.Audit, Listener: cfg.Listener}
 	a.SetHosts(cfg.Hosts)
 	return a
 }

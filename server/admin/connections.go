@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/session"
 )
@@ -100,6 +101,12 @@ func (a *Admin) closeConnection(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusNotFound, map[string]string{"error": "no such connection"})
 		return
 	}
+	a.audit.Record(audit.Entry{Action: audit.CloseConnection, Actor: operator(r), Connection: id})
 	a.log.Info("connection closed by the operator", "conn", id)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// operator returns the actor of a request.
+func operator(r *http.Request) audit.Actor {
+	return audit.Actor{Type: audit.ByOperator, Address: r.RemoteAddr}
 }

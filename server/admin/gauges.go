@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/logqueue"
@@ -91,6 +92,11 @@ func watchDurable(m *metrics.Metrics, d *chat.Durable) {
 		_, dropped := d.Positions()
 		return dropped
 	})
+}
+
+// WatchAudit registers the count of records of the audit log that were not written.
+func WatchAudit(m *metrics.Metrics, l *audit.Log) {
+	m.Counter("throng_audit_dropped_total", "Records of the audit log dropped because its file was too slow, or could not be written.", l.Dropped)
 }
 
 // WatchLog registers the count of log records that were not written.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/nearest"
 	"github.com/throng-chat/throng/server/session"
@@ -22,6 +23,7 @@ import (
 type API struct {
 	sessions *session.Sessions
 	access   atomic.Pointer[access]
+	audit    *audit.Log
 	uid      string // of this process, for "info"
 	version  string // of the program, for "info"
 	Methods  map[string]apiMethod
@@ -45,10 +47,15 @@ func (a *API) Do(ctx context.Context, name string, params []byte) (result any, e
 	if do == nil {
 		return nil, a.noMethod(name)
 	}
-	if e := callerOf(ctx).deny(name); e != nil {
+	if e := callOf(ctx).caller.deny(name); e != nil {
+		a.record(ctx, name, params, e)
 		return nil, e
 	}
-	return do(ctx, a, params)
+	result, e = do(ctx, a, params)
+	if Audited[name] {
+		a.record(ctx, name, params, e)
+	}
+	return result, e
 }
 
 // count counts a call by its method and error, nil for none.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/centrifugal/protocol"
 
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/session"
 )
 
@@ -25,13 +26,15 @@ const (
 // Config has the settings of the server API.
 type Config struct {
 	Access  Access
-	Version string // of the program, for the method info; empty: session.ServerVersion
+	Audit   *audit.Log // of calls that change something; nil for none
+	Version string     // of the program, for the method info; empty: session.ServerVersion
 }
 
 // New returns an API. It is off if Access has no key.
 func New(h *session.Sessions, cfg Config) *API {
 	a := &API{
 		sessions: h,
+		audit:    cfg.Audit,
 		uid:      session.RandomID(16),
 		version:  cmp.Or(cfg.Version, session.ServerVersion),
 		Methods:  APIMethods(),
@@ -60,7 +63,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.reject(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
 		return
 	}
-	r = r.WithContext(As(r.Context(), caller))
+	r = r.WithContext(As(r.Context(), caller, r.RemoteAddr))
 	body, err := a.read(w, r)
 	if err != nil {
 		status := http.StatusBadRequest
@@ -111,7 +114,8 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 		a.reject(w, http.StatusNotFound, a.noMethod(command.Method))
 		return
 	}
-	if e := callerOf(r.Context()).deny(command.Method); e != nil {
+	if e := callOf(r.Context()).caller.deny(command.Method); e != nil {
+		a.record(r.Context(), command.Method, command.Params, e)
 		a.reject(w, http.StatusForbidden, e)
 		return
 	}

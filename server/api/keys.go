@@ -76,20 +76,26 @@ func (a *API) Caller(key string) (found *Caller) {
 // Authorized reports whether key is one of the configured keys.
 func (a *API) Authorized(key string) bool { return a.Caller(key) != nil }
 
-// callerKey is the key of the caller in the context of a call.
-type callerKey struct{}
+// callKey is the key of the call in the context of a method.
+type callKey struct{}
 
-// As returns a context for calls of a caller. A call without a caller is denied.
-func As(ctx context.Context, c *Caller) context.Context {
-	return context.WithValue(ctx, callerKey{}, c)
+// call is the caller of a method, and the address of its peer.
+type call struct {
+	caller  *Caller
+	address string
 }
 
-// callerOf returns the caller of a call.
-func callerOf(ctx context.Context) *Caller {
-	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+// As returns a context for calls of a caller. address is that of its peer, for the audit log. A call without a caller is denied.
+func As(ctx context.Context, c *Caller, address string) context.Context {
+	return context.WithValue(ctx, callKey{}, call{c, address})
+}
+
+// callOf returns the caller of a method.
+func callOf(ctx context.Context) call {
+	if c, ok := ctx.Value(callKey{}).(call); ok && c.caller != nil {
 		return c
 	}
-	return &nobody
+	return call{caller: &nobody}
 }
 
 var nobody = Caller{Name: "none", Role: "none"}
