@@ -26,7 +26,7 @@ import (
 )
 
 // attacks are all cases, in the order in which they run.
-var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, fallbackAttacks, burstAttacks, tlsAttacks)
+var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, fallbackAttacks, burstAttacks, tlsAttacks, reloadAttacks)
 
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
@@ -130,6 +130,7 @@ func judge(binary string, a attack) (line string, err error) {
 		memory = t.watchMemory()
 		honest.begin()
 	}
+	t.p99 = honest.end
 	t.begin()
 	note, err := a.run(t)
 	during := honest.end()

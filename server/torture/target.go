@@ -24,8 +24,9 @@ type target struct {
 	tls   string // host:port of the TLS port; empty for none
 	admin string // host:port
 	gone  chan struct{}
-	begin func() // starts the measurement anew: what came before does not count
-	log   *pipe  // nil unless the attack uses it
+	begin func()               // starts the measurement anew: what came before does not count
+	p99   func() time.Duration // of the honest client since begin
+	log   *pipe                // nil unless the attack uses it
 
 	mu    sync.Mutex
 	conns []net.Conn // closed by stop
