@@ -99,7 +99,7 @@ func gather(t testing.TB, s *Server, count int, kind string) {
 
 func TestConnectionsAddNoGoroutine(t *testing.T) {
 	const count = 10_000
-	s := startServer(t, func(c *Config) { c.PingInterval = time.Hour }) // the clients do not answer pings
+	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = 24*time.Hour, time.Hour }) // the clients do not answer pings
 	http.DefaultClient.CloseIdleConnections()
 	one := dial(t, s, "lobby")
 	one.send(ws.OpText, "x")
