@@ -103,7 +103,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/record": {},
 		"/server/oracle": {},
 		"/server/torture/durability": {
-			module + "/server/oracle", "github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix",
+			module + "/server/broker/testdisk", module + "/server/oracle", "github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix",
 		},
 		"/server/torture/durable": {module + "/server/torture/durability"},
 		"/server/dump":            {module + "/server/broker", module + "/server/chat", module + "/server/record"},

@@ -13,7 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/broker/testdisk"
 )
 
-// imageSize is the size of the file system of PowerLoss, in bytes. A copy is quick, so that little is written while it is made.
+// imageSize is the size of the file system of PowerLoss, in bytes. A copy is quick.
 const imageSize = 128 << 20
 
 // PowerLoss takes the power from a file system in each round. It returns testdisk.ErrNoDisk where file systems cannot be mounted.
@@ -49,7 +49,7 @@ func (o Options) lose(l *ledger, image, snapshot string, at int) error {
 	var lossErr error
 	readErr := l.read(c.events, func(n int) {
 		if n == at {
-			lossErr = errors.Join(c.cmd.Process.Signal(syscall.SIGSTOP), testdisk.Copy(image, snapshot), c.kill())
+			lossErr = errors.Join(c.cmd.Process.Signal(syscall.SIGSTOP), testdisk.Snapshot(image, snapshot), c.kill())
 		}
 	})
 	if err := errors.Join(readErr, lossErr, c.wait(), before.Unmount()); err != nil {

@@ -5,6 +5,7 @@
 package testdisk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -92,14 +93,34 @@ func (d *Disk) ioctl(request uint) error {
 	return errors.Join(unix.IoctlSetInt(int(f.Fd()), request, 0), f.Close())
 }
 
-// Copy copies the data of a file and leaves its holes out.
-func Copy(from, to string) error {
-	in, err := os.Open(from)
+// Snapshot copies an image to a file at one moment. A copy takes time, and the kernel may write the journal of the file system meanwhile, so
+// that the copy would have blocks of several moments. Snapshot therefore compares the copy with the image, and copies again until both are
+// equal: then the image did not change between the end of the copy and the begin of the comparison. Holes are left out.
+func Snapshot(image, to string) error {
+	for range snapshotTries {
+		if err := eachExtent(image, to, copyExtent); err != nil {
+			return err
+		}
+		err := eachExtent(image, to, compareExtent)
+		if !errors.Is(err, errChanged) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s: %w during each of %d copies", image, errChanged, snapshotTries)
+}
+
+const snapshotTries = 50
+
+var errChanged = errors.New("the image changed")
+
+// eachExtent calls do for each part of the image that is not a hole.
+func eachExtent(image, to string, do func(in io.ReaderAt, out *os.File, at, size int64) error) error {
+	in, err := os.Open(image)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.Create(to)
+	out, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -116,11 +137,35 @@ func Copy(from, to string) error {
 			break
 		}
 		if hole, err = unix.Seek(int(in.Fd()), data, unix.SEEK_HOLE); err == nil {
-			_, err = io.Copy(io.NewOffsetWriter(out, data), io.NewSectionReader(in, data, hole-data))
+			err = do(in, out, data, hole-data)
 		}
 		at = hole
 	}
 	return errors.Join(err, out.Close())
+}
+
+func copyExtent(in io.ReaderAt, out *os.File, at, size int64) error {
+	_, err := io.Copy(io.NewOffsetWriter(out, at), io.NewSectionReader(in, at, size))
+	return err
+}
+
+// compareExtent returns errChanged if the two files differ in a part.
+func compareExtent(in io.ReaderAt, out *os.File, at, size int64) error {
+	a, b := make([]byte, 1<<20), make([]byte, 1<<20)
+	for size > 0 {
+		n := min(size, int64(len(a)))
+		if _, err := in.ReadAt(a[:n], at); err != nil {
+			return err
+		}
+		if _, err := out.ReadAt(b[:n], at); err != nil {
+			return err
+		}
+		if !bytes.Equal(a[:n], b[:n]) {
+			return errChanged
+		}
+		at, size = at+n, size-n
+	}
+	return nil
 }
 
 func command(name string, args ...string) error {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/broker/testdisk"
 )
 
 // command runs a command of the system to its end.
@@ -163,7 +165,7 @@ func PowerLoss(d *Disk, load time.Duration) Fault {
 			return fmt.Errorf("stop the server: %w", err)
 		}
 		lost := d.image + ".lost"
-		err := command(ctx, "cp", "--sparse=always", d.image, lost)
+		err := testdisk.Snapshot(d.image, lost)
 		return errors.Join(err, rd.run.killServer(), d.Close(), os.Rename(lost, d.image), d.remount(ctx))
 	}
 }
