@@ -11,11 +11,10 @@ import (
 
 // journal is a file of JSON lines. Any goroutine may write to it.
 type journal struct {
-	mu    sync.Mutex
-	file  *os.File
-	out   *bufio.Writer
-	lines int
-	err   error // the first
+	mu   sync.Mutex
+	file *os.File
+	out  *bufio.Writer
+	err  error // the first
 }
 
 func newJournal(path string) (*journal, error) {
@@ -34,16 +33,9 @@ func (j *journal) write(line any) {
 	if err == nil {
 		_, err = j.out.Write(append(b, '\n'))
 	}
-	j.lines++
 	if j.err == nil {
 		j.err = err
 	}
-}
-
-func (j *journal) count() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.lines
 }
 
 func (j *journal) close() error {
