@@ -110,7 +110,7 @@ func TestARequestWithTheAPIKeyGoesFirst(t *testing.T) {
 		d := &edge.Acceptor{Edge: s.edge, Log: s.log, HTTP: make(chan net.Conn), HTTPWithKey: make(chan net.Conn), Closed: make(chan struct{})}
 		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte(request + "\r\n{}")}
+		c := &edge.PendingConn{Conn: ours, ReadAhead: []byte(request + "\r\n{}")}
 		s.edge.Pending.Begin(c)
 		go d.ReadHandshake(c)
 		select {

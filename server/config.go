@@ -22,6 +22,7 @@ type Config struct {
 	Origins        []string      `name:"origin" reload:"yes" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
 	Hosts          []string      `name:"host" reload:"yes" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
 	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted. May be repeated."`
+	ProxyProtocol  string        `name:"proxy-protocol" default:"off" oneof:"off,on,listen,tls-listen" allowed:"one of off, on (both ports), listen, tls-listen" help:"Ports on which trusted proxies must send a PROXY protocol header, version 1 or 2: off, on (both), listen, or tls-listen."`
 	PingInterval   time.Duration `name:"ping-interval" default:"25s" min:"1s" max:"24h" help:"Silence after which a connection gets a ping; SDK clients get a ping at this interval."`
 	PingTimeout    time.Duration `name:"ping-timeout" default:"10s" min:"1s" max:"24h" help:"Time to answer a ping before the connection is closed."`
 	Rate           int           `name:"rate" reload:"yes" default:"100" min:"1" max:"1000000" unit:"messages a second" zero:"no limit" help:"Messages per second from one connection, twice as many in a burst; 0 for no limit."`
@@ -122,6 +123,11 @@ func (c *Config) logLevel() (level slog.Level) {
 
 // usesTLS reports whether a port speaks TLS.
 func (c *Config) usesTLS() bool { return c.TLSListen != "off" || c.TLS.Admin }
+
+// requiresProxyHeader reports whether trusted proxies must send a PROXY protocol header to a port, "listen" or "tls-listen".
+func (c *Config) requiresProxyHeader(port string) bool {
+	return c.ProxyProtocol == "on" || c.ProxyProtocol == port
+}
 
 // guestsAllowed reports whether clients without a token may connect.
 func (c Config) guestsAllowed() bool {

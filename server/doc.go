@@ -28,8 +28,8 @@
 //
 // record has the bytes of the log of durable rooms; it imports no package of throng.
 //
-// limiter, metrics, recent, unordered, nearest and origin are leaf packages that several packages share. api is below edge and admin, because
-// both ports may serve it. The shards, and not the sessions, own the messages that are encoded late.
+// limiter, metrics, proxyheader, recent, unordered, nearest and origin are leaf packages. api is below edge and admin, because both ports may
+// serve it. The shards, and not the sessions, own the messages that are encoded late.
 //
 // Rules of all packages:
 //

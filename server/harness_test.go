@@ -63,6 +63,12 @@ func startServer(t testing.TB, change func(*Config)) *Server {
 // startPrepared is startServer, and calls prepare before the server runs.
 func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *Server {
 	t.Helper()
+	return startLogging(t, logTo{t}, change, prepare)
+}
+
+// startLogging is startPrepared, with a log of warnings and errors.
+func startLogging(t testing.TB, log io.Writer, change func(*Config), prepare func(*Server)) *Server {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.Admin, cfg.Rate, cfg.RateBytes, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", 0, 0, 2*time.Second
 	cfg.PingInterval = time.Hour // the clients of most tests send no pongs
@@ -70,7 +76,7 @@ func startPrepared(t testing.TB, change func(*Config), prepare func(*Server)) *S
 		change(&cfg)
 	}
 	prepareTLS(t, &cfg)
-	s, err := New(cfg, slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	s, err := New(cfg, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +338,7 @@ func withShardsLocked(s *Server, do func()) {
 // socketOf converts a connection to a socket of the event loop.
 func socketOf(t testing.TB, conn net.Conn) *netpoll.Socket {
 	t.Helper()
-	nc, err := netpoll.FromTCP(conn.(*net.TCPConn))
+	nc, err := netpoll.FromConn(conn.(*net.TCPConn), conn.RemoteAddr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}

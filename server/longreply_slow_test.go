@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,7 +52,7 @@ func TestTheSlowestReaderIsClosedFirst(t *testing.T) {
 	reader := func(read int, age wheel.Tick) *fanout.Conn {
 		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		nc, err := netpoll.FromTCP(ours)
+		nc, err := netpoll.FromConn(ours, ours.RemoteAddr().(*net.TCPAddr).AddrPort())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -160,7 +160,7 @@ func TestAnEvictedConnectionDoesNotWaitForHTTP(t *testing.T) {
 	d := &edge.Acceptor{Edge: s.edge, Log: s.log, HTTP: make(chan net.Conn), HTTPWithKey: make(chan net.Conn), Closed: make(chan struct{})}
 	ours, theirs := testkit.Pipe(t)
 	t.Cleanup(func() { theirs.Close() })
-	c := &edge.PendingConn{TCPConn: ours, ReadAhead: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), HeadRead: true}
+	c := &edge.PendingConn{Conn: ours, ReadAhead: []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), HeadRead: true}
 	s.edge.Pending.Begin(c)
 	ended := make(chan struct{})
 	go func() {

@@ -121,7 +121,8 @@ func (s *Server) listen() (err error) {
 		return err
 	}
 	if s.cfg.Listen != "off" {
-		if s.acceptor, err = s.edge.Listen(s.cfg.Listen, nil); err != nil {
+		port := edge.Port{Address: s.cfg.Listen, ProxyProtocol: s.cfg.requiresProxyHeader("listen")}
+		if s.acceptor, err = s.edge.Listen(port); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net"
 	"runtime"
 	"strings"
 	"testing"
@@ -184,7 +185,7 @@ func TestAPanicClosesOneConnection(t *testing.T) {
 	// On the poller: a connection without a room causes a nil dereference.
 	ours, theirs := testkit.Pipe(t)
 	defer theirs.Close()
-	nc, err := netpoll.FromTCP(ours)
+	nc, err := netpoll.FromConn(ours, ours.RemoteAddr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,8 @@ func (s *Server) openTLS() error {
 	}
 	s.tls = &tlsPort{certs: store, acme: acme, issued: make(chan certs.ACMEResult), handshakes: handshakes, reload: make(chan struct{}, 1)}
 	if s.cfg.TLSListen != "off" {
-		if s.tls.acceptor, err = s.edge.Listen(s.cfg.TLSListen, handshakes); err != nil {
+		port := edge.Port{Address: s.cfg.TLSListen, TLS: handshakes, ProxyProtocol: s.cfg.requiresProxyHeader("tls-listen")}
+		if s.tls.acceptor, err = s.edge.Listen(port); err != nil {
 			return err
 		}
 	}

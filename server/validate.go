@@ -109,6 +109,7 @@ func (c Config) Validate() error {
 			ce.add("trusted-proxy", p, "must be an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8")
 		}
 	}
+	c.checkProxyProtocol(&ce)
 	if c.MaxUnsent < c.MaxMessage {
 		ce.add("max-unsent", c.MaxUnsent, "must be at least max-message (%d)", c.MaxMessage)
 	}
@@ -121,6 +122,17 @@ func (c Config) Validate() error {
 	}
 	ce.sort(&c)
 	return errors.Join(slices.Concat(ce.errs, c.roomErrors(), c.apiErrors(), c.tlsErrors(), c.webhookErrors())...)
+}
+
+// checkProxyProtocol checks the settings that proxy-protocol depends on.
+func (c *Config) checkProxyProtocol(ce *configErrors) {
+	switch {
+	case !c.requiresProxyHeader("listen") && !c.requiresProxyHeader("tls-listen"): // off, or invalid
+	case len(c.TrustedProxies) == 0:
+		ce.add("proxy-protocol", c.ProxyProtocol, "needs the addresses of the proxies in trusted-proxy")
+	case c.ProxyProtocol == "listen" && c.Listen == "off", c.ProxyProtocol == "tls-listen" && c.TLSListen == "off":
+		ce.add("proxy-protocol", c.ProxyProtocol, "needs the port: %s is off", c.ProxyProtocol)
+	}
 }
 
 // checkRoomAccess checks the characters that give a room name a meaning.

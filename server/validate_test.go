@@ -49,6 +49,12 @@ func TestAConfigErrorHasTheKeyAndTheAllowedValues(t *testing.T) {
 		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"https://a.example"} }, says: `host = "https://a.example": must be a name without scheme and port`},
 		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"a.example:80"} }, says: `host = "a.example:80": must be a name without scheme and port`},
 		{key: "trusted-proxy", spoil: func(c *Config) { c.TrustedProxies = []string{"nginx"} }, says: `trusted-proxy = "nginx": must be an IP address or a network`},
+		{key: "proxy-protocol", spoil: func(c *Config) { c.ProxyProtocol = "on" }, says: `proxy-protocol = "on": needs the addresses of the proxies in trusted-proxy`},
+		{
+			key: "proxy-protocol", says: `proxy-protocol = "tls-listen": needs the port: tls-listen is off`,
+			spoil: func(c *Config) { c.ProxyProtocol, c.TrustedProxies = "tls-listen", []string{"127.0.0.1"} },
+		},
+		{key: "proxy-protocol", spoil: func(c *Config) { c.ProxyProtocol = "v2" }, says: `proxy-protocol = "v2": must be one of off, on (both ports), listen, tls-listen`},
 		{key: "ping-interval", spoil: func(c *Config) { c.PingInterval = 1 }, says: "ping-interval = 1ns: must be 1s to 24h"},
 		{key: "ping-timeout", spoil: func(c *Config) { c.PingTimeout = 1 }, says: "ping-timeout = 1ns: must be 1s to 24h"},
 		{key: "rate", spoil: func(c *Config) { c.Rate = -1 }, says: "rate = -1: must be 1 to 1000000 messages a second, or 0 for no limit"},

@@ -189,7 +189,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		took.tls = Now() - began
 	}
 	secured := Now()
-	nc, err := netpoll.FromTCP(tcp.(*net.TCPConn))
+	nc, err := netpoll.FromConn(tcp.(*net.TCPConn), tcp.RemoteAddr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		return took, err
 	}

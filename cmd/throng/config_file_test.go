@@ -97,7 +97,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		return path
 	}
 	want := server.Config{
-		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", TLSListen: "127.0.0.1:4002", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"},
+		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", TLSListen: "127.0.0.1:4002", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}, ProxyProtocol: "on",
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
 		Rate: 50, RateBytes: 2 << 20, MaxMessage: 32 << 10, Compression: "off", Fallback: "off", MaxUnsent: 512 << 10, MaxRetained: 32 << 20, MaxConnections: 1000, Drain: time.Minute, LogLevel: "warn", LogFormat: "text", AuditLog: "-",
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,

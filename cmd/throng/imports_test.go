@@ -45,7 +45,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/edge": {
 			module + "/server/deflate", module + "/server/fanout", module + "/server/tlsconn", module + "/server/tlshandshake", module + "/server/wheel",
-			module + "/server/api", module + "/server/chat", module + "/server/httpstream", module + "/server/limiter", module + "/server/logqueue",
+			module + "/server/api", module + "/server/chat", module + "/server/httpstream", module + "/server/limiter", module + "/server/proxyheader", module + "/server/logqueue",
 			module + "/server/metrics", module + "/server/netpoll", module + "/server/origin", module + "/server/plain",
 			module + "/server/session", module + "/server/token", module + "/server/web", module + "/server/ws", "golang.org/x/sys/unix",
 			"golang.org/x/time/rate",
@@ -96,6 +96,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/fanout", module + "/server/ws", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/limiter": {},
+		"/server/proxyheader": {
+			"github.com/pires/go-proxyproto",
+		},
 		"/server/metrics": {
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 		},

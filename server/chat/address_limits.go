@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// AllowCommand counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit. A
-// connection from before the first limit per address has no address, nil, and no limit. Any goroutine may call it.
+// AllowCommand counts a command against the rate limit of an address, which all of its connections share. It returns false over the limit. nil has no
+// limit: a connection from before the first limit per address, or of a Unix socket. Any goroutine may call it.
 func (h *Hub) AllowCommand(a *Address, now time.Duration) bool {
 	limit := h.Settings().addressRate
 	if limit.Every == 0 || a == nil {
@@ -18,10 +18,11 @@ func (h *Hub) AllowCommand(a *Address, now time.Duration) bool {
 }
 
 // ReserveAddress counts a connection of an address key. ok is false, and the address is nil, if the address is at its limit of connections.
-// With ok, the address is nil if addresses are not counted (Config.CountsAddresses). Return it with ReleaseAddress.
+// With ok, the address is nil if addresses are not counted (Config.CountsAddresses), or if from is the zero Addr: the peer of a Unix socket has
+// no address. Return it with ReleaseAddress.
 func (h *Hub) ReserveAddress(from netip.Addr) (a *Address, ok bool) {
 	settings := h.Settings()
-	if !settings.countsAddresses {
+	if !settings.countsAddresses || !from.IsValid() {
 		return nil, true
 	}
 	h.AddressesMu.Lock()

@@ -39,7 +39,7 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 	if err := errors.Join(client.(*net.TCPConn).SetLinger(0), client.Close()); err != nil {
 		t.Fatal(err)
 	}
-	tcp, err := a.TCP()
+	tcp, err := a.Conn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,16 +53,16 @@ func TestAPeerThatResetsAtOnceHasAnAddress(t *testing.T) {
 		}
 		return reset
 	})
-	c := &PendingConn{TCPConn: tcp, remote: a.Peer}
+	c := &PendingConn{Conn: tcp, remote: a.Peer}
 	if got := c.RemoteAddr().String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	nc, err := netpoll.FromTCP(tcp)
+	nc, err := netpoll.FromConn(tcp, a.Peer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(nc.Hash())
-	if got := (&fanout.Conn{Transport: netpoll.OverTCP(nc), Handler: &plain.Client{}}).Address(); got != "" || fanout.PeerOf(nc).IsValid() {
-		t.Errorf("got %q, want none", got)
+	if got := (&fanout.Conn{Transport: netpoll.OverTCP(nc), Handler: &plain.Client{}}).Address(); got != want || fanout.PeerOf(nc) != a.Peer.Addr() {
+		t.Errorf("got %q, want %s", got, want)
 	}
 }

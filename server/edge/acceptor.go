@@ -3,7 +3,6 @@ package edge
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
@@ -34,7 +32,7 @@ const (
 // net/http could handle the handshakes too, and does if one follows another request. But it allocates 12 KB for each: at thousands of
 // handshakes per second, the garbage collector would cost more than the handshake.
 type Acceptor struct {
-	*net.TCPListener
+	*netpoll.Listener
 	Edge        *Edge
 	Log         *slog.Logger
 	logLimit    rate.Sometimes
@@ -45,6 +43,8 @@ type Acceptor struct {
 	readers     sync.WaitGroup           // goroutines that read a head
 	tls         *tlshandshake.Handshaker // nil for plain TCP; constant
 
+	proxyHeaders *proxyHeaders // constant
+
 	head   [firstRead]byte // owned by Run
 	Closed chan struct{}
 	close  func() error
@@ -53,22 +53,32 @@ type Acceptor struct {
 // ListenOptions delay the accept until the first bytes of a head arrive, for at most HeadTimeout.
 var ListenOptions = netpoll.ListenOptions{SendBuffer: sendBuffer, FirstBytes: HeadTimeout}
 
-// Listen listens on address, host:port: for TLS with tls, or for plain TCP if tls is nil. The Acceptor accepts no connection before Run. The first
-// address decides for all whether the Host header is checked. Call Listen before the first Run.
-func (e *Edge) Listen(address string, tls *tlshandshake.Handshaker) (*Acceptor, error) {
-	tcp, err := netpoll.Listen(address, ListenOptions)
+// Port is what Listen opens.
+type Port struct {
+	Address       string                   // host:port
+	TLS           *tlshandshake.Handshaker // nil for plain TCP
+	ProxyProtocol bool                     // trusted proxies must send a PROXY protocol header
+}
+
+// Listen opens a port. The Acceptor accepts no connection before Run. The first address decides for all whether the Host header is checked.
+// Call Listen before the first Run.
+func (e *Edge) Listen(port Port) (*Acceptor, error) {
+	listener, err := netpoll.Listen(port.Address, ListenOptions)
 	if err != nil {
 		return nil, err
 	}
-	sockets, err := netpoll.NewAcceptor(tcp)
+	sockets, err := netpoll.NewAcceptor(listener)
 	if err != nil {
-		return nil, errors.Join(err, tcp.Close())
+		return nil, errors.Join(err, listener.Close())
 	}
 	ac := &Acceptor{
-		TCPListener: tcp,
-		sockets:     sockets,
-		Edge:        e,
-		tls:         tls,
+		Listener: listener,
+		sockets:  sockets,
+		Edge:     e,
+		tls:      port.TLS,
+		proxyHeaders: &proxyHeaders{
+			edge: e, log: e.log, logLimit: logqueue.EverySecond(), required: port.ProxyProtocol, overTLS: port.TLS != nil,
+		},
 		Log:         e.log,
 		logLimit:    logqueue.EverySecond(),
 		HTTP:        make(chan net.Conn),
@@ -78,7 +88,7 @@ func (e *Edge) Listen(address string, tls *tlshandshake.Handshaker) (*Acceptor, 
 	}
 	ac.close = sync.OnceValue(func() error {
 		close(ac.Closed)
-		return errors.Join(sockets.Close(), tcp.Close())
+		return errors.Join(sockets.Close(), listener.Close())
 	})
 	if !e.listens {
 		e.listens, e.loopback = true, origin.IsLoopback(ac.Addr())
@@ -155,15 +165,22 @@ func (ac *Acceptor) outOfFiles(err error) {
 // is read, or when the peer or Pending closes the connection.
 func (ac *Acceptor) handle(a netpoll.Accepted) {
 	e := ac.Edge
-	peer := a.Peer.Addr()
-	proxied := e.proxies.trusted(peer)
-	if !proxied && !e.ConnectRate.Allow(peer, e.sessions.Clock.Now()) {
+	if !e.mayConnect(a.Peer.Addr()) {
 		ac.rejectNow(a, metrics.HandshakeRate, responseConnectRate)
 		return
 	}
 	read := ac.head[:a.ReadNow(ac.head[:])]
+	awaits, proxied := ac.proxyHeaders.awaits(a.Peer.Addr()), false
+	if awaits {
+		if a.Peer, read, proxied = ac.proxyHeaders.parse(a.Peer, read); proxied && !e.mayConnect(a.Peer.Addr()) {
+			ac.rejectNow(a, metrics.HandshakeRate, responseConnectRate)
+			return
+		}
+		awaits = !proxied
+	}
+	peer := a.Peer.Addr()
 	at := -1
-	if ac.tls == nil {
+	if ac.tls == nil && !awaits {
 		at = bytes.Index(read, headEnd)
 	}
 	if at >= 0 {
@@ -180,16 +197,17 @@ func (ac *Acceptor) handle(a netpoll.Accepted) {
 			return
 		}
 	}
-	c := &PendingConn{peer: peer, remote: a.Peer, ReadAhead: bytes.Clone(read), HeadRead: at >= 0 || ac.tls != nil && len(read) > 0}
-	if !proxied {
-		c.Address = limiter.AddressKey(peer)
+	c := &PendingConn{
+		peer: peer, remote: a.Peer, Address: e.addressOf(peer), ReadAhead: bytes.Clone(read), awaitsProxyHeader: awaits, proxied: proxied,
+		HeadRead: at >= 0 || ac.tls != nil && !awaits && len(read) > 0,
 	}
-	if !e.countSocket(c) {
+	var ok bool
+	if c.source, ok = e.reserveSocket(c.Address); !ok {
 		ac.rejectNow(a, metrics.HandshakeFull, responseAddressFull)
 		return
 	}
 	var err error
-	if c.TCPConn, err = a.TCP(); err != nil {
+	if c.Conn, err = a.Conn(); err != nil {
 		e.Pending.End(c)
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			ac.outOfFiles(err)
@@ -217,6 +235,9 @@ func (ac *Acceptor) rejectNow(a netpoll.Accepted, result string, answer []byte) 
 
 // ReadHandshake reads one head and passes the connection to the event loop or to net/http.
 func (ac *Acceptor) ReadHandshake(c *PendingConn) {
+	if c.awaitsProxyHeader && !ac.proxyHeaders.read(c) {
+		return
+	}
 	if ac.tls != nil && !ac.startTLS(c) {
 		return
 	}
@@ -234,6 +255,9 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 		}
 	}
 	switch {
+	case malformed == malformedProxy:
+		ac.proxyHeaders.reject(c, malformed, errUnexpectedHeader)
+		return
 	case malformed != "":
 		ac.rejectHead(c, malformed)
 	case err == nil:
@@ -249,15 +273,7 @@ func (ac *Acceptor) ReadHandshake(c *PendingConn) {
 		case <-ac.Closed:
 		}
 	}
-	ac.closePending(c)
-}
-
-// closePending ends a connection that is neither for the event loop nor for net/http.
-func (ac *Acceptor) closePending(c *PendingConn) {
-	ac.Edge.Pending.End(c)
-	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		ac.Log.Debug("close a pending connection", "error", err)
-	}
+	ac.Edge.Pending.close(c)
 }
 
 // authorize returns the admission of a valid handshake, and reserves its place. c is nil for a connection that was just accepted. If ok is
@@ -280,9 +296,7 @@ func (ac *Acceptor) authorize(c *PendingConn, peer netip.Addr, head []byte) (as 
 // rejectHead sends a 400 response.
 func (ac *Acceptor) rejectHead(c *PendingConn, reason string) {
 	ac.Edge.metrics.Handshakes.WithLabelValues(metrics.HandshakeMalformed).Inc()
-	text := "400 Bad Request: " + reason + "\n"
-	err := c.rejectWith(fmt.Sprintf("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text))
-	if err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := c.rejectWith(string(badRequest(reason))); err != nil && !errors.Is(err, net.ErrClosed) {
 		ac.Log.Debug("response to a malformed head not sent", "error", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // Which pending connection is evicted, and when.
@@ -152,7 +153,7 @@ func (pd *Pending) Stalled(now time.Time) (cut []*PendingConn) {
 	for at, next := pd.Flushing.Front(), (*list.Element)(nil); at != nil; at = next {
 		next = at.Next()
 		c := at.Value.(*PendingConn)
-		switch n := unsentBytes(c.TCPConn); {
+		switch n := unsentBytes(c.Conn); {
 		case n == 0:
 			pd.moveLocked(c, pd.Idle)
 		case n != c.unsent:
@@ -216,7 +217,7 @@ func (pd *Pending) evict(c *PendingConn, was removed, why string) {
 	}
 	var err error
 	if was.in != pd.Idle {
-		err = c.SetLinger(0)
+		err = netpoll.ResetOnClose(c.Conn)
 	}
 	if err = errors.Join(err, c.Close()); err != nil && !errors.Is(err, net.ErrClosed) {
 		pd.log.Debug("close a pending connection", "error", err)

@@ -2,9 +2,11 @@ package edge
 
 import (
 	"container/list"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -158,6 +160,23 @@ func (pd *Pending) awaitProxy(c *PendingConn) {
 	}
 }
 
+// setAddress makes c, which counted for no address, count for one: among the waiting connections, and as source, which may be nil. If the
+// address has too many waiting connections then, it evicts one.
+func (pd *Pending) setAddress(c *PendingConn, address netip.Addr, source *chat.Address) {
+	pd.Mu.Lock()
+	if c.At == nil { // evicted
+		pd.Mu.Unlock()
+		pd.releaseAddress(source)
+		return
+	}
+	c.Address, c.source = address, source
+	pd.waiters.add(c)
+	over, why := pd.excessLocked(c)
+	was := pd.dropLocked(over)
+	pd.Mu.Unlock()
+	pd.evict(over, was, why)
+}
+
 // progressed implements owner.
 func (pd *Pending) progressed(c *PendingConn) {
 	pd.Mu.Lock()
@@ -236,4 +255,12 @@ func (pd *Pending) removeLocked(c *PendingConn) (was removed) {
 	c.source = nil
 	pd.unlinkLocked(c)
 	return was
+}
+
+// close ends a connection that is neither for the event loop nor for net/http.
+func (pd *Pending) close(c *PendingConn) {
+	pd.End(c)
+	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		pd.log.Debug("close a pending connection", "error", err)
+	}
 }

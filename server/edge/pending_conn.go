@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/list"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/proxyheader"
 	"github.com/throng-chat/throng/server/tlsconn"
 	"github.com/throng-chat/throng/server/wheel"
 	"github.com/throng-chat/throng/server/ws"
@@ -31,28 +33,31 @@ const stallCheck = ResponseStall / 3
 // PendingConn is a connection of the public port that is not in the event loop: its first request has not arrived, or net/http handles its
 // requests. Fields without a note are owned by the goroutine that reads the head, then by net/http.
 type PendingConn struct {
-	*net.TCPConn
-	tls       *tlsconn.Stream // over TCPConn; nil for plain TCP
-	peer      netip.Addr
-	remote    netip.AddrPort // peer and its port
-	Address   netip.Addr     // address key of the peer; the zero Addr for a trusted proxy, which has many clients
-	ReadAhead []byte         // bytes of the request that were read before net/http reads
-	owner     owner          // nil until Begin
-	slot      cpuSlot        // while its first request uses the CPU; held by Accept
-	until     time.Time      // deadline of the response; owned by the goroutine that writes
-	source    *chat.Address  // guarded by Pending.Mu: the address that counts this connection, or nil
-	in        *list.List     // guarded by Pending.Mu
-	At        *list.Element  // guarded by Pending.Mu; nil if in no list
-	Since     time.Time      // guarded by Pending.Mu: time of the last change of state, or progress
-	waiter    *list.Element  // guarded by Pending.Mu: in the list of its address (waiters); nil for none
-	number    uint64         // guarded by Pending.Mu: its order among the waiters
-	queued    bool           // guarded by Pending.Mu: its TLS handshake waits for a processor, and has not yet answered the client
-	unsent    int            // guarded by Pending.Mu: bytes in the kernel at the last check, while flushing
-	evicted   bool           // guarded by Pending.Mu
-	ended     bool           // guarded by Pending.Mu: after it was evicted
-	gone      chan struct{}  // closed by the eviction; nil until Begin
-	hasKey    bool           // guarded by Pending.Mu: a request had a valid API key
-	HeadRead  bool           // the head has been read; constant after Begin
+	netpoll.Conn
+	tls       *tlsconn.Stream // over Conn; nil without TLS
+	peer      netip.Addr      // the zero Addr for a peer of a Unix socket
+	remote    netip.AddrPort  // peer and its port
+	Address   netip.Addr      // guarded by Pending.Mu: address key of the peer; the zero Addr for a trusted proxy, which has many clients
+	ReadAhead []byte          // bytes of the request that were read before net/http reads
+	owner     owner           // nil until Begin
+	slot      cpuSlot         // while its first request uses the CPU; held by Accept
+	until     time.Time       // deadline of the response; owned by the goroutine that writes
+	source    *chat.Address   // guarded by Pending.Mu: the address that counts this connection, or nil
+	in        *list.List      // guarded by Pending.Mu
+	At        *list.Element   // guarded by Pending.Mu; nil if in no list
+	Since     time.Time       // guarded by Pending.Mu: time of the last change of state, or progress
+	waiter    *list.Element   // guarded by Pending.Mu: in the list of its address (waiters); nil for none
+	number    uint64          // guarded by Pending.Mu: its order among the waiters
+	queued    bool            // guarded by Pending.Mu: its TLS handshake waits for a processor, and has not yet answered the client
+	unsent    int             // guarded by Pending.Mu: bytes in the kernel at the last check, while flushing
+	evicted   bool            // guarded by Pending.Mu
+	ended     bool            // guarded by Pending.Mu: after it was evicted
+	gone      chan struct{}   // closed by the eviction; nil until Begin
+	hasKey    bool            // guarded by Pending.Mu: a request had a valid API key
+	HeadRead  bool            // the head has been read; constant after Begin
+
+	awaitsProxyHeader bool // the first bytes must be a PROXY protocol header
+	proxied           bool // such a header was read, so peer and remote are those of the client in it
 }
 
 // owner receives the progress of the responses.
@@ -62,12 +67,7 @@ type owner interface {
 }
 
 // RemoteAddr returns the address of the peer, even if the peer reset the connection before net.FileConn read the address.
-func (c *PendingConn) RemoteAddr() net.Addr {
-	if c.remote.IsValid() {
-		return netpoll.PeerAddr{AddrPort: c.remote}
-	}
-	return c.TCPConn.RemoteAddr()
-}
+func (c *PendingConn) RemoteAddr() net.Addr { return netpoll.AddrOf(c.remote) }
 
 // Read returns the bytes of ReadAhead, then those of the socket.
 func (c *PendingConn) Read(b []byte) (int, error) {
@@ -90,7 +90,7 @@ func (c *PendingConn) rejectWith(response string) error {
 	if err := c.CloseWrite(); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, io.LimitReader(c.TCPConn, MaxHead))
+	_, err := io.Copy(io.Discard, io.LimitReader(c.Conn, MaxHead))
 	return err
 }
 
@@ -99,6 +99,34 @@ var headEnd = []byte("\r\n\r\n")
 // malformedTLS is why the hello of a TLS client is not a head.
 const malformedTLS = "the first bytes are those of TLS, and this port speaks plain HTTP: use http:// or ws://, or the TLS port"
 
+// malformedProxy is why a PROXY protocol header is not a head.
+const malformedProxy = "the first bytes are a PROXY protocol header, which this port does not accept from your address: see the settings trusted-proxy and proxy-protocol"
+
+// errSocketEnded is the error of a socket that ends before the first byte of a PROXY protocol header, or is closed.
+var errSocketEnded = errors.New("the socket ended")
+
+// readProxyHeader reads until ReadAhead has a complete PROXY protocol header, and removes it there.
+func (c *PendingConn) readProxyHeader() (proxyheader.Header, error) {
+	for {
+		h, n, err := proxyheader.Parse(c.ReadAhead)
+		if !errors.Is(err, proxyheader.ErrIncomplete) {
+			c.ReadAhead = c.ReadAhead[n:]
+			c.proxied = err == nil
+			return h, err
+		}
+		c.ReadAhead = slices.Grow(c.ReadAhead, 256)
+		n, failed := c.receive(c.ReadAhead[len(c.ReadAhead):cap(c.ReadAhead)])
+		c.ReadAhead = c.ReadAhead[:len(c.ReadAhead)+n]
+		switch {
+		case n > 0:
+		case len(c.ReadAhead) > 0 && errors.Is(failed, io.EOF):
+			return h, err
+		case failed != nil:
+			return h, fmt.Errorf("%w: %w", errSocketEnded, failed)
+		}
+	}
+}
+
 // isTLS reports whether b begins as the hello of a TLS client does.
 func isTLS(b []byte) bool { return len(b) >= 2 && b[0] == 22 && b[1] == 3 }
 
@@ -106,8 +134,11 @@ func isTLS(b []byte) bool { return len(b) >= 2 && b[0] == 22 && b[1] == 3 }
 // the bytes that have arrived cannot be a head.
 func (c *PendingConn) readHead() (end int, malformed string, err error) {
 	for from, line := 0, 0; ; {
-		if isTLS(c.ReadAhead) {
+		switch {
+		case isTLS(c.ReadAhead):
 			return 0, malformedTLS, nil
+		case proxyheader.Begins(c.ReadAhead):
+			return 0, malformedProxy, nil
 		}
 		if at := bytes.Index(c.ReadAhead[from:], headEnd); at >= 0 {
 			end = from + at + len(headEnd)
@@ -133,7 +164,7 @@ func (c *PendingConn) receive(b []byte) (int, error) {
 	if c.tls != nil {
 		return c.tls.Read(b)
 	}
-	return c.TCPConn.Read(b)
+	return c.Conn.Read(b)
 }
 
 // send writes bytes to the client. took is the number of bytes that the socket took, which shows progress within a record as well.
@@ -141,7 +172,7 @@ func (c *PendingConn) send(b []byte) (n, took int, err error) {
 	if c.tls != nil {
 		return c.tls.Write(b)
 	}
-	n, err = c.TCPConn.Write(b)
+	n, err = c.Conn.Write(b)
 	return n, n, err
 }
 
@@ -152,7 +183,7 @@ func (c *PendingConn) Write(b []byte) (n int, err error) {
 		if !c.until.IsZero() && c.until.Before(by) {
 			by = c.until
 		}
-		if err := c.TCPConn.SetWriteDeadline(by); err != nil {
+		if err := c.Conn.SetWriteDeadline(by); err != nil {
 			return n, err
 		}
 		sent, took, err := c.send(b[n:])
@@ -170,7 +201,7 @@ func (c *PendingConn) Write(b []byte) (n int, err error) {
 			if c.owner != nil {
 				c.owner.countStalled()
 			}
-			return n, errors.Join(err, c.SetLinger(0)) // the kernel discards the unsent bytes
+			return n, errors.Join(err, netpoll.ResetOnClose(c.Conn)) // the kernel discards the unsent bytes
 		}
 	}
 }
@@ -181,18 +212,13 @@ func (c *PendingConn) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// ReadFrom replaces that of TCPConn, so that all bytes go through Write.
-func (c *PendingConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(onlyWriter{c}, r) }
-
-type onlyWriter struct{ io.Writer }
-
 // CloseWrite ends our direction, after the alert close_notify of TLS.
 func (c *PendingConn) CloseWrite() error {
 	var err error
 	if c.tls != nil {
 		err = c.tls.CloseNotify()
 	}
-	return errors.Join(err, c.TCPConn.CloseWrite())
+	return errors.Join(err, c.Conn.CloseWrite())
 }
 
 // early returns the bytes that the client sent after its request, of which read have been read. c is not read from after it.
@@ -205,7 +231,7 @@ func (c *PendingConn) early(read []byte) []byte {
 
 // transport takes over the socket of c for the event loop. On an error, the socket is closed.
 func (c *PendingConn) transport(tick func() wheel.Tick) (fanout.Transport, error) {
-	socket, err := netpoll.FromTCP(c.TCPConn)
+	socket, err := netpoll.FromConn(c.Conn, c.remote)
 	switch {
 	case err != nil:
 		return nil, err

@@ -13,7 +13,7 @@ func TestAHeadMayBeCutAtAnyByte(t *testing.T) {
 	head := handshake
 	for cut := range len(head) {
 		ours, theirs := testkit.Pipe(t)
-		c := &PendingConn{TCPConn: ours, ReadAhead: []byte(head[:cut])}
+		c := &PendingConn{Conn: ours, ReadAhead: []byte(head[:cut])}
 		if _, err := theirs.Write([]byte(head[cut:] + "first words")); err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestAMalformedHeadInPiecesIsRejected(t *testing.T) {
 	good := handshake
 	for _, head := range []string{strings.Replace(good, "Upgrade: ", "Upgrade:\r\n ", 1), strings.Replace(good, "\r\n\r\n", "\n\r\n\r\n", 1)} {
 		ours, theirs := testkit.Pipe(t)
-		c := &PendingConn{TCPConn: ours}
+		c := &PendingConn{Conn: ours}
 		go func() {
 			for i := range head {
 				if _, err := theirs.Write([]byte(head[i : i+1])); err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -23,7 +24,7 @@ func answered(t *testing.T, h *Pending, n int) (all []*PendingConn) {
 	for range n {
 		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), owner: h}
+		c := &PendingConn{Conn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), owner: h}
 		h.onState(c, http.StateActive)
 		all = append(all, c)
 	}
@@ -31,7 +32,7 @@ func answered(t *testing.T, h *Pending, n int) (all []*PendingConn) {
 }
 
 func open(c *PendingConn) bool {
-	_, err := c.TCPConn.Write([]byte("x"))
+	_, err := c.Conn.Write([]byte("x"))
 	return err == nil
 }
 
@@ -129,7 +130,7 @@ func TestAnIdleConnectionIsEvictedWithoutReset(t *testing.T) {
 	for _, kept := range []bool{true, false} {
 		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &PendingConn{TCPConn: ours, owner: h}
+		c := &PendingConn{Conn: ours, owner: h}
 		h.Mu.Lock()
 		h.moveLocked(c, h.Waiting)
 		if kept {
@@ -159,7 +160,7 @@ func TestProgressInTheKernelCounts(t *testing.T) {
 	if _, err := ours.Write(make([]byte, 64<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("got %v, want a full socket", err)
 	}
-	c := &PendingConn{TCPConn: ours, owner: h}
+	c := &PendingConn{Conn: ours, owner: h}
 	h.Mu.Lock()
 	h.moveLocked(c, h.Flushing)
 	h.Mu.Unlock()
@@ -212,7 +213,7 @@ func TestTheAcceptorWaitsForDescriptors(t *testing.T) {
 	for range maxClosing + 3 {
 		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close(); ours.Close() })
-		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), HeadRead: true}
+		c := &PendingConn{Conn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), HeadRead: true}
 		h.move(c, h.Waiting)
 		all = append(all, c)
 	}
@@ -237,7 +238,7 @@ func TestOneAddressMayNotHaveManyPendingConnections(t *testing.T) {
 	begin := func(address string, age time.Duration) *PendingConn {
 		ours, theirs := testkit.Pipe(t)
 		t.Cleanup(func() { theirs.Close() })
-		c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
+		c := &PendingConn{Conn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours))}
 		h.Begin(c)
 		h.Mu.Lock()
 		c.Since = c.Since.Add(-age)
@@ -278,5 +279,40 @@ func TestAnIdleConnectionOutlivesTheHeadTimeout(t *testing.T) {
 	h.Expire(time.Now().Add(2 * HeadTimeout))
 	if !open(c) {
 		t.Error("it was closed")
+	}
+}
+
+// After a PROXY protocol header, a waiting connection counts for its client: those above the limit evict the oldest of this client.
+func TestWaitingConnectionsCountForTheClientInTheHeader(t *testing.T) {
+	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return MaxPending })
+	one, another := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("198.51.100.8")
+	begin := func(client netip.Addr) *PendingConn {
+		ours, theirs := testkit.Pipe(t)
+		t.Cleanup(func() { theirs.Close(); ours.Close() })
+		c := &PendingConn{Conn: ours}
+		h.Begin(c)
+		h.setAddress(c, client, nil)
+		h.Mu.Lock()
+		defer h.Mu.Unlock()
+		c.Since = c.Since.Add(-2 * PendingGrace)
+		return c
+	}
+	other := begin(another)
+	oldest := begin(one)
+	for range MaxPendingAddress - 1 {
+		begin(one)
+	}
+	if !open(oldest) || h.Count() != MaxPendingAddress+1 {
+		t.Fatalf("got %d waiting, the oldest open: %v; want all", h.Count(), open(oldest))
+	}
+	begin(one)
+	if open(oldest) || !open(other) || h.Count() != MaxPendingAddress+1 {
+		t.Errorf("got %d waiting, the oldest open: %v, another client's: %v; want the oldest evicted", h.Count(), open(oldest), open(other))
+	}
+	h.setAddress(oldest, another, nil) // it was evicted meanwhile
+	for h.EvictOldest() {
+	}
+	if len(h.waiters.by) != 0 {
+		t.Errorf("got the waiters %v, want none", h.waiters.by)
 	}
 }

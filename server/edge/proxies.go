@@ -89,11 +89,7 @@ func (p proxies) addressKey(peer netip.Addr, forwarded string) netip.Addr {
 	return limiter.AddressKey(peer)
 }
 
-// addressKeyOf is addressKey for a request that net/http has parsed. It returns the zero Addr if the address of the peer is unknown.
+// addressKeyOf is addressKey for a request that net/http has parsed.
 func (p proxies) addressKeyOf(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return p.addressKey(peer.Addr(), strings.Join(r.Header["X-Forwarded-For"], ","))
+	return p.addressKey(socketOf(r).peer, strings.Join(r.Header["X-Forwarded-For"], ","))
 }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -17,6 +18,12 @@ const retryAfterSeconds = "2"
 func cannedRejection(status, text string) []byte {
 	return []byte("HTTP/1.1 " + status + "\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: " + retryAfterSeconds +
 		"\r\nConnection: close\r\n\r\n" + text + "\n")
+}
+
+// badRequest returns a complete 400 response.
+func badRequest(reason string) []byte {
+	text := "400 Bad Request: " + reason + "\n"
+	return fmt.Appendf(nil, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/proxyheader"
 	"github.com/throng-chat/throng/server/tlsconn"
 	"github.com/throng-chat/throng/server/tlshandshake"
 )
@@ -24,25 +25,29 @@ type handshakeConn struct {
 // Read reads from the socket, without TLS.
 func (hc handshakeConn) Read(b []byte) (int, error) {
 	hc.pending.awaitClient(hc.PendingConn)
-	return hc.TCPConn.Read(b)
+	return hc.Conn.Read(b)
 }
 
 // Write writes to the socket, without TLS.
-func (hc handshakeConn) Write(b []byte) (int, error) { return hc.TCPConn.Write(b) }
+func (hc handshakeConn) Write(b []byte) (int, error) { return hc.Conn.Write(b) }
 
 // startTLS makes the TLS handshake of c. It returns false, and closes c, if that fails.
 func (ac *Acceptor) startTLS(c *PendingConn) bool {
+	if proxyheader.Begins(c.ReadAhead) {
+		ac.proxyHeaders.reject(c, malformedProxy, errUnexpectedHeader)
+		return false
+	}
 	if len(c.ReadAhead) > 0 {
 		ac.Edge.Pending.queue(c)
 	}
 	r, err := ac.tls.Handshake(handshakeConn{c, ac.Edge.Pending}, c.Address, c.ReadAhead, c.gone)
 	c.ReadAhead = nil
 	if err == nil && r.Protocol == tlshandshake.ChallengeProtocol {
-		ac.closePending(c) // the CA has seen the certificate
+		ac.Edge.Pending.close(c) // the CA has seen the certificate
 		return false
 	}
 	if err == nil {
-		c.tls = tlsconn.NewStream(c.TCPConn, r)
+		c.tls = tlsconn.NewStream(c.Conn, r)
 		return true
 	}
 	select {
@@ -58,6 +63,6 @@ func (ac *Acceptor) startTLS(c *PendingConn) bool {
 		ac.logLimit.Do(func() { ac.Log.Error("TLS handshake failed", "error", err) })
 	}
 	ac.Log.Debug("TLS handshake failed", "error", err)
-	ac.closePending(c)
+	ac.Edge.Pending.close(c)
 	return false
 }

@@ -1,13 +1,13 @@
 package edge
 
 import (
-	"net"
-
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // unsentBytes returns the number of bytes in the kernel that the peer has not acknowledged; 0 if it is unknown.
-func unsentBytes(c *net.TCPConn) (n int) {
+func unsentBytes(c netpoll.Conn) (n int) {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return 0

@@ -8,6 +8,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/plain"
@@ -63,7 +64,7 @@ func hijack(w http.ResponseWriter) (c *PendingConn, early []byte, err error) {
 // the connection was just accepted. If Reserve returns a rejection, nothing is reserved.
 func (e *Edge) Reserve(c *PendingConn, peer, from netip.Addr, as *admission) (*chat.Address, *rejection) {
 	// The client of a proxy was unknown at the accept, so its rate is checked here.
-	if e.proxies.trusted(peer) && !e.ConnectRate.Allow(from, e.sessions.Clock.Now()) {
+	if e.proxies.trusted(peer) && !e.mayConnect(from) {
 		return nil, &rejection{metrics.HandshakeRate, http.StatusTooManyRequests, textConnectRate}
 	}
 	if !e.sessions.Reserve() {
@@ -98,14 +99,27 @@ func (e *Edge) reserveAddress(from netip.Addr) (*chat.Address, bool) {
 	}
 }
 
-// countSocket counts a pending connection for its address. It returns false if the address has too many connections. Connections of a
-// trusted proxy are counted by Reserve, for the address of the client.
-func (e *Edge) countSocket(c *PendingConn) (ok bool) {
-	if !e.rules.Load().countsAtAccept || !c.Address.IsValid() {
-		return true
+// mayConnect counts a new connection from an address. It returns false if the address has too many. Trusted proxies are exempt: Reserve counts
+// for their clients.
+func (e *Edge) mayConnect(from netip.Addr) bool {
+	return e.ConnectRate.Allow(from, e.sessions.Clock.Now())
+}
+
+// addressOf returns the address key under which a connection of peer is pending: none for a trusted proxy, which has many clients.
+func (e *Edge) addressOf(peer netip.Addr) netip.Addr {
+	if e.proxies.trusted(peer) {
+		return netip.Addr{}
 	}
-	c.source, ok = e.reserveAddress(c.Address)
-	return ok
+	return limiter.AddressKey(peer)
+}
+
+// reserveSocket counts a pending connection for an address key. It returns false if the address has too many connections. Connections of a
+// trusted proxy, whose key is the zero Addr, are counted by Reserve, for the address of the client.
+func (e *Edge) reserveSocket(address netip.Addr) (source *chat.Address, ok bool) {
+	if !e.rules.Load().countsAtAccept || !address.IsValid() {
+		return nil, true
+	}
+	return e.reserveAddress(address)
 }
 
 // Unreserve undoes Reserve if the connection was not opened.

@@ -173,7 +173,7 @@ func TestATLSHandshakeIsQueuedUntilItsAnswer(t *testing.T) {
 	if _, err := io.ReadFull(ours, rest); err != nil {
 		t.Fatal(err)
 	}
-	c := &PendingConn{TCPConn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), ReadAhead: append(hello, rest...)}
+	c := &PendingConn{Conn: ours, Address: limiter.AddressKey(fanout.PeerOf(ours)), ReadAhead: append(hello, rest...)}
 	pd.Begin(c)
 	done := make(chan bool)
 	go func() { done <- ac.startTLS(c) }()

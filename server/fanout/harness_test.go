@@ -73,7 +73,7 @@ func tcpPair(t *testing.T) (ours, theirs *net.TCPConn) {
 // overTCP returns the transport of a connection.
 func overTCP(t *testing.T, c *net.TCPConn) Transport {
 	t.Helper()
-	s, err := netpoll.FromTCP(c)
+	s, err := netpoll.FromConn(c, c.RemoteAddr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -256,7 +256,7 @@ func TestARecordTransportRunsOnTheLoop(t *testing.T) {
 	}()
 	ours, theirs := tcpPair(t)
 	defer theirs.Close()
-	socket, err := netpoll.FromTCP(ours)
+	socket, err := netpoll.FromConn(ours, ours.RemoteAddr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}

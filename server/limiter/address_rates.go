@@ -28,10 +28,11 @@ func NewAddressRates(rate Rate, meters int) *AddressRates {
 // SetRate replaces the rate. The meters stay.
 func (ar *AddressRates) SetRate(rate Rate) { ar.rate.Store(&rate) }
 
-// Allow reports whether an address may do it once more now, and if so counts it. An address without a limit costs no lock.
+// Allow reports whether an address may do it once more now, and if so counts it. An address without a limit costs no lock. The zero Addr, of
+// a peer of a Unix socket, has no limit.
 func (ar *AddressRates) Allow(a netip.Addr, now time.Duration) bool {
 	rate := *ar.rate.Load()
-	if rate.Every == 0 {
+	if rate.Every == 0 || !a.IsValid() {
 		return true
 	}
 	at := ar.Index(a)

@@ -65,19 +65,20 @@ type Metrics struct {
 
 // Results of a handshake: the label of throng_handshakes_total.
 const (
-	HandshakeAccepted  = "accepted"
-	HandshakeMalformed = "malformed"
-	HandshakeTLS       = "tls"      // the handshake of TLS failed
-	HandshakeRedirect  = "redirect" // to a port that only redirects to TLS
-	HandshakeOrigin    = "origin"
-	HandshakeRoom      = "room"
-	HandshakeFull      = "full"
-	HandshakeDraining  = "draining"
-	HandshakeEvicted   = "evicted"
-	HandshakeFailed    = "failed"
-	HandshakeForbidden = "forbidden"
-	HandshakeHost      = "host"
-	HandshakeRate      = "rate"
+	HandshakeAccepted    = "accepted"
+	HandshakeMalformed   = "malformed"
+	HandshakeTLS         = "tls"          // the handshake of TLS failed
+	HandshakeProxyHeader = "proxy_header" // of the PROXY protocol: missing, invalid, or from a peer that may not send one
+	HandshakeRedirect    = "redirect"     // to a port that only redirects to TLS
+	HandshakeOrigin      = "origin"
+	HandshakeRoom        = "room"
+	HandshakeFull        = "full"
+	HandshakeDraining    = "draining"
+	HandshakeEvicted     = "evicted"
+	HandshakeFailed      = "failed"
+	HandshakeForbidden   = "forbidden"
+	HandshakeHost        = "host"
+	HandshakeRate        = "rate"
 )
 
 // Reasons for a rejected HTTP request, or a response that was not completed: the label of throng_http_refused_total.
@@ -178,7 +179,7 @@ func (m *Metrics) ofHTTP() {
 	m.Handshakes = m.counters("throng_handshakes_total", "Handshakes, by result.", "result")
 	for _, result := range []string{
 		HandshakeAccepted, HandshakeMalformed, HandshakeTLS, HandshakeRedirect, HandshakeOrigin, HandshakeRoom, HandshakeFull, HandshakeDraining,
-		HandshakeEvicted, HandshakeFailed, HandshakeForbidden, HandshakeHost, HandshakeRate,
+		HandshakeEvicted, HandshakeFailed, HandshakeForbidden, HandshakeHost, HandshakeRate, HandshakeProxyHeader,
 	} {
 		m.Handshakes.WithLabelValues(result)
 	}

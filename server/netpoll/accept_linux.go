@@ -21,6 +21,8 @@ import (
 // Owned by the goroutine that calls Accept, except Close.
 type Acceptor struct {
 	file   *os.File // a duplicate of the listener, which Go's poller watches
+	unix   bool     // the listener is a Unix socket
+	buffer int      // SO_SNDBUF of its connections: a Unix socket inherits no options
 	closed atomic.Bool
 	raw    syscall.RawConn
 	try    func(fd uintptr) bool // accepts into the fields below; one closure for all calls
@@ -32,12 +34,12 @@ type Acceptor struct {
 }
 
 // NewAcceptor returns an acceptor of a listener, of which it duplicates the descriptor.
-func NewAcceptor(l *net.TCPListener) (*Acceptor, error) {
-	file, err := l.File()
+func NewAcceptor(l *Listener) (*Acceptor, error) {
+	file, err := l.file()
 	if err != nil {
 		return nil, err
 	}
-	a := &Acceptor{file: file}
+	a := &Acceptor{file: file, unix: l.path != "", buffer: l.options.SendBuffer}
 	if a.raw, err = file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -68,6 +70,11 @@ func (acc *Acceptor) Accept() (Accepted, error) {
 	case acc.errno != 0:
 		return Accepted{}, acc.errno
 	}
+	if acc.unix {
+		if err := unix.SetsockoptInt(int(acc.fd), unix.SOL_SOCKET, unix.SO_SNDBUF, acc.buffer); err != nil {
+			return Accepted{}, errors.Join(err, unix.Close(int(acc.fd)))
+		}
+	}
 	return Accepted{fd: int(acc.fd), Peer: addrPort(&acc.from)}, nil
 }
 
@@ -89,10 +96,10 @@ func addrPort(from *unix.RawSockaddrAny) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Reject takes it.
+// Accepted is a connection that was accepted and has no owner yet. Conn, Socket or Reject takes it.
 type Accepted struct {
 	fd   int
-	Peer netip.AddrPort
+	Peer netip.AddrPort // the zero AddrPort for a Unix socket
 }
 
 // ReadNow reads the bytes that have come, without waiting. It returns 0 on an error, which the next read returns again.
@@ -115,9 +122,9 @@ func (a Accepted) Reject(response []byte) error {
 	return err
 }
 
-// TCP returns the connection as one of the net package, for code that must wait or that is net/http. The descriptor is duplicated for a
+// Conn returns the connection as one of the net package, for code that must wait or that is net/http. The descriptor is duplicated for a
 // moment. On an error the connection is closed.
-func (a Accepted) TCP() (*net.TCPConn, error) {
+func (a Accepted) Conn() (Conn, error) {
 	file := os.NewFile(uintptr(a.fd), "")
 	c, err := net.FileConn(file)
 	if err = errors.Join(err, file.Close()); err != nil {
@@ -126,7 +133,10 @@ func (a Accepted) TCP() (*net.TCPConn, error) {
 		}
 		return nil, err
 	}
-	tcp := c.(*net.TCPConn)
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return c.(*net.UnixConn), nil
+	}
 	// As Listen does.
 	if err := tcp.SetKeepAlive(false); err != nil {
 		return nil, errors.Join(err, tcp.Close())
@@ -137,20 +147,20 @@ func (a Accepted) TCP() (*net.TCPConn, error) {
 // Socket returns the connection as a socket of the loop. On an error the connection is closed.
 func (a Accepted) Socket() (*Socket, error) {
 	if !layoutKnown {
-		tcp, err := a.TCP()
+		c, err := a.Conn()
 		if err != nil {
 			return nil, err
 		}
-		return FromTCP(tcp)
+		return FromConn(c, a.Peer)
 	}
 	return newSocket(a.fd, a.Peer), nil
 }
 
 // takeOver returns a socket that has the descriptor of c, under another number, and closes c. It keeps the address of the peer only: nbio's
 // NBConn would keep both addresses of c, 140 bytes more for a connection over IPv4.
-func takeOver(c *net.TCPConn) (*Socket, error) {
+func takeOver(c Conn, peer netip.AddrPort) (*Socket, error) {
 	if !layoutKnown {
-		return nbio.NBConn(c)
+		return nbio.NBConn(c) // with the address of c in place of peer
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -161,26 +171,20 @@ func takeOver(c *net.TCPConn) (*Socket, error) {
 	if err := raw.Control(func(of uintptr) { fd, failed = unix.FcntlInt(of, unix.F_DUPFD_CLOEXEC, 0) }); err != nil || failed != nil {
 		return nil, errors.Join(err, failed)
 	}
-	var peer netip.AddrPort
-	if address, ok := c.RemoteAddr().(*net.TCPAddr); ok { // not if the peer reset it before net read its address
-		peer = address.AddrPort()
-		peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	}
 	if err := c.Close(); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	return newSocket(fd, peer), nil
 }
 
-// newSocket makes what nbio's NBConn does of a descriptor. The layout must be known.
+// newSocket makes what nbio's NBConn does of a descriptor. The layout must be known. A Unix socket has the type of TCP as well: with its own
+// type, nbio's Write would lose the bytes that a full socket does not take. Nothing else depends on the type.
 func newSocket(fd int, peer netip.AddrPort) *Socket {
 	nc := new(nbio.Conn)
 	base := unsafe.Pointer(nc)
 	*(*int)(unsafe.Add(base, layout.fd)) = fd
 	*(*int8)(unsafe.Add(base, layout.typ)) = nbio.ConnTypeTCP
-	if peer.IsValid() {
-		*(*net.Addr)(unsafe.Add(base, layout.rAddr)) = PeerAddr{peer}
-	}
+	*(*net.Addr)(unsafe.Add(base, layout.rAddr)) = AddrOf(peer)
 	return nc
 }
 

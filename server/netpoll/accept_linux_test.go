@@ -77,7 +77,7 @@ func TestAnAcceptedSocket(t *testing.T) {
 			if nc.Hash() != a.fd || !nc.IsTCP() || nc.RemoteAddr().String() != client.LocalAddr().String() || nc.RemoteAddr().(PeerAddr).AddrPort != a.Peer {
 				t.Errorf("got descriptor %d of %v, TCP %v; want %d of %v", nc.Hash(), nc.RemoteAddr(), nc.IsTCP(), a.fd, client.LocalAddr())
 			}
-			tcp, err := a.TCP() // closes a.fd
+			tcp, err := a.Conn() // closes a.fd
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestAnAcceptedSocket(t *testing.T) {
 	}
 }
 
-// An accepted descriptor has its options before Socket or TCP: the loop uses it as it is.
+// An accepted descriptor has its options before Socket or Conn: the loop uses it as it is.
 func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
 	a, _ := acceptOne(t, "127.0.0.1:0")
 	defer unix.Close(a.fd)
@@ -122,11 +122,11 @@ func TestAnAcceptedSocketInheritsItsOptions(t *testing.T) {
 // The sockets of connections that waited, or of TLS, are as small as those that the acceptor makes.
 func TestASocketOfTCPKeepsOneAddress(t *testing.T) {
 	a, client := acceptOne(t, "127.0.0.1:0")
-	tcp, err := a.TCP()
+	tcp, err := a.Conn()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := FromTCP(tcp)
+	s, err := FromConn(tcp, a.Peer)
 	if err != nil {
 		t.Fatal(err)
 	}

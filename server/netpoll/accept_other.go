@@ -14,8 +14,10 @@ import (
 // Acceptor accepts with Go's net package.
 type Acceptor struct{ listener *net.TCPListener }
 
-// NewAcceptor returns an acceptor of a listener.
-func NewAcceptor(l *net.TCPListener) (*Acceptor, error) { return &Acceptor{l}, nil }
+// NewAcceptor returns an acceptor of a listener, which is one of TCP.
+func NewAcceptor(l *Listener) (*Acceptor, error) {
+	return &Acceptor{l.Listener.(*net.TCPListener)}, nil
+}
 
 // Close does nothing: closing the listener ends Accept.
 func (acc *Acceptor) Close() error { return nil }
@@ -30,7 +32,7 @@ func (acc *Acceptor) Accept() (Accepted, error) {
 	return Accepted{tcp, peer.AddrPort()}, nil
 }
 
-// Accepted is a connection that was accepted and has no owner yet. TCP, Socket or Reject takes it.
+// Accepted is a connection that was accepted and has no owner yet. Conn, Socket or Reject takes it.
 type Accepted struct {
 	tcp  *net.TCPConn
 	Peer netip.AddrPort
@@ -64,13 +66,13 @@ func (a Accepted) Reject(response []byte) error {
 	return errors.Join(err, a.tcp.Close())
 }
 
-// TCP returns the connection as one of the net package.
-func (a Accepted) TCP() (*net.TCPConn, error) { return a.tcp, nil }
+// Conn returns the connection as one of the net package.
+func (a Accepted) Conn() (Conn, error) { return a.tcp, nil }
 
 // Socket returns the connection as a socket of the loop. On an error the connection is closed.
 func (a Accepted) Socket() (*Socket, error) {
-	return FromTCP(a.tcp)
+	return FromConn(a.tcp, a.Peer)
 }
 
-// takeOver returns a socket that has the descriptor of c, under another number, and closes c.
-func takeOver(c *net.TCPConn) (*Socket, error) { return nbio.NBConn(c) }
+// takeOver returns a socket that has the descriptor of c, under another number, and closes c. It has the address of c in place of peer.
+func takeOver(c Conn, _ netip.AddrPort) (*Socket, error) { return nbio.NBConn(c) }

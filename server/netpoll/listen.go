@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -14,11 +16,33 @@ import (
 // ListenOptions are options that accepted sockets inherit, in addition to TCP_NODELAY.
 type ListenOptions struct {
 	SendBuffer int           // SO_SNDBUF in bytes; the kernel doubles it
-	FirstBytes time.Duration // time for which the kernel keeps a connection back until its first bytes come (Linux only)
+	FirstBytes time.Duration // time for which the kernel keeps a connection back until its first bytes come (TCP on Linux only)
 }
 
-// Listen listens on a TCP address. TCP keep-alive is off: the heartbeat finds dead peers earlier.
-func Listen(address string, o ListenOptions) (*net.TCPListener, error) {
+// Listener is a listener of TCP, or of a Unix socket.
+type Listener struct {
+	net.Listener
+	options ListenOptions
+	path    string      // of a Unix socket; else empty
+	node    os.FileInfo // at path
+}
+
+// unixPrefix begins an address that is the path of a Unix socket.
+const unixPrefix = "unix:"
+
+// UnixPath returns the path of an address of a Unix socket, such as "unix:/run/throng/throng.sock". ok is false for other addresses.
+func UnixPath(address string) (path string, ok bool) { return strings.CutPrefix(address, unixPrefix) }
+
+// Listen listens on a TCP address or a Unix socket. TCP keep-alive is off: the heartbeat finds dead peers earlier. An error wraps EADDRINUSE
+// if another process listens on the address.
+func Listen(address string, o ListenOptions) (*Listener, error) {
+	if path, ok := UnixPath(address); ok {
+		l, err := listenUnix(path, o)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", address, err)
+		}
+		return l, nil
+	}
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		failed := raw.Control(func(fd uintptr) { err = o.prepare(int(fd)) })
@@ -28,5 +52,45 @@ func Listen(address string, o ListenOptions) (*net.TCPListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
-	return ln.(*net.TCPListener), nil
+	return &Listener{Listener: ln, options: o}, nil
 }
+
+// file returns a duplicate of the descriptor.
+func (ln *Listener) file() (*os.File, error) {
+	return ln.Listener.(interface{ File() (*os.File, error) }).File()
+}
+
+// Addr returns the address, for a Unix socket that of its configuration: "unix:/path".
+func (ln *Listener) Addr() net.Addr {
+	if ln.path != "" {
+		return unixAddr(ln.path)
+	}
+	return ln.Listener.Addr()
+}
+
+// Close stops listening. It removes the file of a Unix socket, unless another file has replaced it.
+func (ln *Listener) Close() error {
+	err := ln.Listener.Close()
+	if ln.path == "" || errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	now, failed := os.Lstat(ln.path)
+	switch {
+	case errors.Is(failed, os.ErrNotExist):
+		return err
+	case failed == nil && !os.SameFile(now, ln.node):
+		return err
+	case failed == nil:
+		failed = os.Remove(ln.path)
+	}
+	return errors.Join(err, failed)
+}
+
+// unixAddr is the address of a listener on a Unix socket: its path.
+type unixAddr string
+
+// Network returns "unix".
+func (unixAddr) Network() string { return "unix" }
+
+// String returns the path as in a setting.
+func (ua unixAddr) String() string { return unixPrefix + string(ua) }

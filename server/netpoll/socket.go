@@ -5,12 +5,28 @@ package netpoll
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 )
 
-// FromTCP returns a socket that takes over the descriptor of a connection. On an error the connection is closed.
-func FromTCP(c *net.TCPConn) (*Socket, error) {
-	s, err := takeOver(c)
+// Conn is a connection of package net over a stream: *net.TCPConn or *net.UnixConn.
+type Conn interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error
+}
+
+// ResetOnClose makes Close discard unsent bytes and reset the connection. It has no effect on a Unix socket, which has no reset.
+func ResetOnClose(c Conn) error {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		return tcp.SetLinger(0)
+	}
+	return nil
+}
+
+// FromConn returns a socket that takes over the descriptor of a connection of peer. On an error the connection is closed.
+func FromConn(c Conn, peer netip.AddrPort) (*Socket, error) {
+	s, err := takeOver(c, peer)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

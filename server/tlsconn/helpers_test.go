@@ -90,7 +90,7 @@ func newEndOf(t *testing.T, k *tlsrec.Keys, sendBuffer int) *end {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket, err := netpoll.FromTCP(ours.(*net.TCPConn))
+	socket, err := netpoll.FromConn(ours.(*net.TCPConn), ours.RemoteAddr().(*net.TCPAddr).AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}
