@@ -16,12 +16,12 @@ import (
 // Config has the settings of a server. Its tags are the only list of the settings; package settings defines the tags. A field with a name
 // is a flag, an environment variable and a key of the config file. A field with a table is a table of the config file.
 type Config struct {
-	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Address of the plain port of the chat, host:port; off for none, with --tls-listen."`
-	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port; off for none."`
+	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Address of the plain port of the chat, host:port, or unix:/path for a Unix socket; off for none, with --tls-listen."`
+	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port or unix:/path; off for none."`
 	TLSListen      string        `name:"tls-listen" default:"off" help:"Address of the TLS port, host:port, with the certificates of the table [tls]; off for none."`
 	Origins        []string      `name:"origin" reload:"yes" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
 	Hosts          []string      `name:"host" reload:"yes" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
-	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted. May be repeated."`
+	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted; unix for all peers of Unix sockets. May be repeated."`
 	ProxyProtocol  string        `name:"proxy-protocol" default:"off" oneof:"off,on,listen,tls-listen" allowed:"one of off, on (both ports), listen, tls-listen" help:"Ports on which trusted proxies must send a PROXY protocol header, version 1 or 2: off, on (both), listen, or tls-listen."`
 	PingInterval   time.Duration `name:"ping-interval" default:"25s" min:"1s" max:"24h" help:"Silence after which a connection gets a ping; SDK clients get a ping at this interval."`
 	PingTimeout    time.Duration `name:"ping-timeout" default:"10s" min:"1s" max:"24h" help:"Time to answer a ping before the connection is closed."`

@@ -101,8 +101,8 @@ func startLogging(t testing.TB, log io.Writer, change func(*Config), prepare fun
 			t.Error("the server did not stop")
 		}
 	})
-	if s.cfg.TLS.Admin {
-		return s // its clients may need a certificate
+	if s.cfg.TLS.Admin || isUnix(s.cfg.Admin) {
+		return s // its clients may need a certificate, and others need a path
 	}
 	eventually(t, "the server to answer", func() bool {
 		resp, err := http.Get("http://" + s.AdminAddr().String() + "/readyz")

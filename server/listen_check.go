@@ -4,18 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/netpoll"
 )
 
 // checkAddress returns the format of a listen address if the text of address is invalid, else "". It does not look up the host.
 func checkAddress(address string) (allowed string) {
 	const format = "host:port with a port of 0 to 65535"
-	host, port, err := net.SplitHostPort(address)
+	if path, ok := netpoll.UnixPath(address); ok {
+		if !filepath.IsAbs(path) || len(path) > netpoll.MaxUnixPath || strings.HasSuffix(path, "/") || strings.ContainsRune(path, 0) {
+			return fmt.Sprintf("unix: and an absolute path of at most %d bytes", netpoll.MaxUnixPath)
+		}
+		return ""
+	}
+	_, port, err := net.SplitHostPort(address)
 	switch {
-	case host == "unix" || host == "" && len(port) > 0 && port[0] == '/':
-		return format + " (Unix sockets are not supported)"
-	case err != nil:
-		return "host:port"
+	case err != nil || strings.HasPrefix(port, "/"):
+		return "host:port or unix:/path"
 	case port == "":
 		return format + " (0 selects a free port)"
 	}
@@ -25,10 +36,16 @@ func checkAddress(address string) (allowed string) {
 	return ""
 }
 
+// isUnix reports whether a listen address is a Unix socket.
+func isUnix(address string) bool {
+	_, ok := netpoll.UnixPath(address)
+	return ok
+}
+
 // CheckAddresses tests whether this machine can listen on the configured addresses. It returns all failures, joined: each error is a
 // *ConfigError. The config must be valid. It looks up hosts and listens for a moment, on a free port of the same address: a server that
 // starts at this moment can use the configured port. Only a port below 1024 is used itself, because it may need a privilege. An address
-// in use is not an error, because the running server may be the one to be replaced.
+// in use is not an error, because the running server may be the one to be replaced. It does not listen on a Unix socket, but checks the path.
 func (c Config) CheckAddresses() error {
 	var ce configErrors
 	var others []boundAddress
@@ -43,7 +60,10 @@ func (c Config) CheckAddresses() error {
 		}
 		setting.at = at
 		for _, other := range others {
-			if overlap(other.at, at) {
+			switch {
+			case at == nil && setting.text == other.text:
+				ce.add(setting.name, setting.text, "must have a different path than %s, or be off", other.name)
+			case overlap(other.at, at):
 				ce.add(setting.name, setting.text, "must have a different port than %s (%s), or be off", other.name, other.text)
 			}
 		}
@@ -56,11 +76,14 @@ func (c Config) CheckAddresses() error {
 type boundAddress struct {
 	name string // of the setting
 	text string
-	at   *net.TCPAddr
+	at   *net.TCPAddr // nil for a Unix socket
 }
 
 // overlap reports whether two sockets cannot listen at the same time.
 func overlap(a, b *net.TCPAddr) bool {
+	if a == nil || b == nil {
+		return false
+	}
 	anywhere := len(a.IP) == 0 || len(b.IP) == 0 || a.IP.IsUnspecified() || b.IP.IsUnspecified()
 	return a.Port != 0 && a.Port == b.Port && (anywhere || a.IP.Equal(b.IP))
 }
@@ -69,6 +92,9 @@ const privilegedPorts = 1024 // ports below may need a privilege
 
 // canListen listens on address for a moment. It returns the resolved address.
 func canListen(address string) (*net.TCPAddr, error) {
+	if path, ok := netpoll.UnixPath(address); ok {
+		return nil, canListenUnix(path)
+	}
 	at, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {
 		return nil, withoutAddress(err)
@@ -88,6 +114,21 @@ func canListen(address string) (*net.TCPAddr, error) {
 		return nil, fmt.Errorf("close: %w", err)
 	}
 	return at, nil
+}
+
+// canListenUnix checks the path of a Unix socket.
+func canListenUnix(path string) error {
+	directory := filepath.Dir(path)
+	switch file, err := os.Lstat(path); {
+	case err == nil && file.Mode().Type() != os.ModeSocket:
+		return errors.New("the path is in use by a file that is not a socket")
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return withoutAddress(err)
+	}
+	if err := unix.Access(directory, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("create a file in %s: %w", directory, err)
+	}
+	return nil
 }
 
 // withoutAddress returns the cause of an error of package net, because the address is already in the text.

@@ -88,7 +88,11 @@ func (c Config) Validate() error {
 	if allowed := checkAddress(c.Admin); allowed != "" && c.Admin != "off" {
 		ce.add("admin", c.Admin, "must be %s, or off", allowed)
 	}
-	if allowed := checkAddress(c.TLSListen); allowed != "" && c.TLSListen != "off" {
+	switch allowed := checkAddress(c.TLSListen); {
+	case c.TLSListen == "off":
+	case isUnix(c.TLSListen):
+		ce.add("tls-listen", c.TLSListen, "must be host:port, or off: a Unix socket serves without TLS, as listen or admin")
+	case allowed != "":
 		ce.add("tls-listen", c.TLSListen, "must be %s, or off", allowed)
 	}
 	if c.AuditLog == "" {
@@ -106,7 +110,7 @@ func (c Config) Validate() error {
 	}
 	for _, p := range c.TrustedProxies {
 		if _, err := edge.ParseProxies([]string{p}); err != nil {
-			ce.add("trusted-proxy", p, "must be an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8")
+			ce.add("trusted-proxy", p, "must be an IP address or a network, such as 127.0.0.1 or 10.0.0.0/8, or unix for the peers of Unix sockets")
 		}
 	}
 	c.checkProxyProtocol(&ce)

@@ -34,7 +34,7 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 	}
 	line("api", "%s", apiText(cfg, srv))
 	if admin := srv.AdminAddr(); admin != nil {
-		line("admin", "%s://%s  /healthz /readyz /metrics /connections /debug/pprof/", adminScheme(cfg), admin)
+		line("admin", "%s  /healthz /readyz /metrics /connections /debug/pprof/", urlOf(adminScheme(cfg), admin, ""))
 	} else {
 		line("admin", "off")
 	}
@@ -44,6 +44,10 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 
 // printEndpoints prints what clients use on a port. s is "s" for TLS.
 func printEndpoints(line func(key, format string, args ...any), key, s string, host net.Addr) {
+	if path, ok := strings.CutPrefix(host.String(), "unix:"); ok {
+		line(key, "%s  /, /ws and /connection/websocket for a proxy; to test it: curl --unix-socket %s http://localhost/", host, path)
+		return
+	}
 	line(key, "http%s://%s/  the chat page", s, host)
 	line("", "ws%s://%s/ws  for plain clients (?room=NAME, default lobby)", s, host)
 	line("", "ws%s://%s/connection/websocket  for SDK clients", s, host)
@@ -58,7 +62,7 @@ type port struct {
 // mostPublic returns the port that the network can reach, if there is one: else the plain port, or the TLS port where that is off.
 func mostPublic(srv *server.Server) port {
 	plain, over := port{"listen", srv.Addr()}, port{"tls-listen", srv.TLSAddr()}
-	if plain.addr == nil || over.addr != nil && isLoopback(plain.addr) && !isLoopback(over.addr) {
+	if plain.addr == nil || over.addr != nil && isLocal(plain.addr) && !isLocal(over.addr) {
 		return over
 	}
 	return plain
@@ -82,6 +86,9 @@ func count(n int, thing string) string {
 // access describes who can connect, and which setting changes that.
 func access(at port, guests, tokens bool) string {
 	addr, setting := at.addr, at.setting
+	if addr.Network() == "unix" {
+		return accessByUnix(addr, guests, tokens)
+	}
 	_, number, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return addr.String()
@@ -99,7 +106,21 @@ func access(at port, guests, tokens bool) string {
 	case tokens:
 		return "the network, with a token"
 	}
-	return "NO CLIENT CAN CONNECT: guests are off, and the config file has no key under [token] (to allow guests under any name: --guests on)"
+	return noAccess
+}
+
+// noAccess is the text for a server that no client can use.
+const noAccess = "NO CLIENT CAN CONNECT: guests are off, and the config file has no key under [token] (to allow guests under any name: --guests on)"
+
+// accessByUnix is access for a Unix socket.
+func accessByUnix(addr net.Addr, guests, tokens bool) string {
+	switch {
+	case guests:
+		return fmt.Sprintf("WITHOUT SIGN-IN: every client of the processes that connect to %s may chat under any name (to prevent this: --guests off)", addr)
+	case tokens:
+		return fmt.Sprintf("clients of the processes that connect to %s, with a token", addr)
+	}
+	return noAccess
 }
 
 // otherRooms describes who may use rooms that no pattern matches, and which setting changes that.
@@ -133,12 +154,12 @@ func apiText(cfg server.Config, srv *server.Server) string {
 	case !cfg.APIEnabled():
 		return "off (to turn it on: key = \"...\" under [api] in the config file, or THRONG_API_KEY)"
 	case cfg.API.On == "admin":
-		return fmt.Sprintf("%s://%s/api/", adminScheme(cfg), addressOf(srv.AdminAddr()))
+		return urlOf(adminScheme(cfg), srv.AdminAddr(), "/api/")
 	}
 	if srv.Addr() == nil {
-		return fmt.Sprintf("https://%s/api/", srv.TLSAddr())
+		return urlOf("https", srv.TLSAddr(), "/api/")
 	}
-	return fmt.Sprintf("http://%s/api/", srv.Addr())
+	return urlOf("http", srv.Addr(), "/api/")
 }
 
 func adminScheme(cfg server.Config) string {
@@ -147,6 +168,17 @@ func adminScheme(cfg server.Config) string {
 	}
 	return "http"
 }
+
+// urlOf returns the URL of a path; for a Unix socket, its address and the path.
+func urlOf(scheme string, a net.Addr, path string) string {
+	if a.Network() == "unix" {
+		return a.String() + "  " + path
+	}
+	return scheme + "://" + a.String() + path
+}
+
+// isLocal reports whether an address is reachable only from this machine.
+func isLocal(addr net.Addr) bool { return addr.Network() == "unix" || isLoopback(addr) }
 
 func isLoopback(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)

@@ -9,6 +9,7 @@ import (
 func TestTheBannerSaysWhoCanConnect(t *testing.T) {
 	local := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
 	network := &net.TCPAddr{IP: net.IPv4zero, Port: 3000}
+	socket := &net.UnixAddr{Name: "unix:/run/throng.sock", Net: "unix"}
 	for _, tt := range []struct {
 		addr           net.Addr
 		guests, tokens bool
@@ -21,6 +22,9 @@ func TestTheBannerSaysWhoCanConnect(t *testing.T) {
 		{addr: network, guests: true, says: []string{"OPEN TO THE NETWORK WITHOUT SIGN-IN", "--guests off", "--listen 127.0.0.1:3000"}},
 		{addr: network, tokens: true, says: []string{"the network, with a token"}},
 		{addr: network, says: []string{"NO CLIENT CAN CONNECT", "[token]", "--guests on"}},
+		{addr: socket, guests: true, says: []string{"WITHOUT SIGN-IN", "unix:/run/throng.sock", "--guests off"}},
+		{addr: socket, tokens: true, says: []string{"connect to unix:/run/throng.sock, with a token"}},
+		{addr: socket, says: []string{"NO CLIENT CAN CONNECT"}},
 	} {
 		got := access(port{"listen", tt.addr}, tt.guests, tt.tokens)
 		for _, want := range tt.says {

@@ -481,8 +481,10 @@ func TestCheckRejectsInvalidAddresses(t *testing.T) {
 	defer taken.Close()
 	const format, port, here = "must be host:port", "host:port with a port of 0 to 65535", "an address of this machine"
 	for _, tt := range []struct{ listen, admin, says string }{
-		{"unix:/tmp/x.sock", "off", "Unix sockets are not supported"},
-		{"127.0.0.1:0", "unix:/tmp/x.sock", "Unix sockets are not supported"},
+		{"unix:x.sock", "off", "an absolute path of at most 107 bytes"},
+		{"127.0.0.1:0", "unix:/none/x.sock", "create a file in /none"},
+		{"unix:/tmp/x.sock", "unix:/tmp/x.sock", "a different path than listen"},
+		{"unix:/tmp/x.sock", "unix:/tmp/y.sock", ""},
 		{"127.0.0.1:80000", "off", port},
 		{"127.0.0.1:-1", "off", port},
 		{"127.0.0.1:web chat", "off", port},

@@ -106,7 +106,7 @@ func (sv *serveCmd) Run() error {
 	ctx, stop := handleSignals(manager.stopping, func() { srv.Reload(audit.Actor{Type: audit.BySignal, Name: "SIGHUP"}) })
 	defer stop()
 
-	if admin := srv.AdminAddr(); admin != nil && !isLoopback(admin) && cfg.TLS.AdminClientCA == "" {
+	if admin := srv.AdminAddr(); admin != nil && !isLocal(admin) && cfg.TLS.AdminClientCA == "" {
 		log.Warn("the admin port is open to the network: every client that reaches it can list and close connections; to restrict it to this machine: --admin 127.0.0.1:3001",
 			"admin", admin.String())
 	}

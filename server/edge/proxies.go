@@ -10,19 +10,27 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// proxies are the addresses of the proxies whose X-Forwarded-For header is trusted.
+// proxies are the addresses of the proxies whose X-Forwarded-For and PROXY protocol headers are trusted. The zero Prefix stands for all peers of
+// Unix sockets, whose address is the zero Addr.
 type proxies []netip.Prefix
 
-// ParseProxies parses IP addresses and networks, such as 127.0.0.1 and 10.0.0.0/8.
+// proxyUnix is the setting for the peers of Unix sockets.
+const proxyUnix = "unix"
+
+// ParseProxies parses IP addresses and networks, such as 127.0.0.1 and 10.0.0.0/8, and the word unix.
 func ParseProxies(texts []string) (proxies, error) {
 	var all proxies
 	for _, text := range texts {
+		if text == proxyUnix {
+			all = append(all, netip.Prefix{})
+			continue
+		}
 		p, err := netip.ParsePrefix(text)
 		if a, no := netip.ParseAddr(text); no == nil && a.Zone() == "" {
 			p, err = a.Prefix(a.BitLen())
 		}
 		if err != nil || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("%q: must be an IP address or a network", text)
+			return nil, fmt.Errorf("%q: must be an IP address, a network or unix", text)
 		}
 		all = append(all, p)
 	}
@@ -31,6 +39,9 @@ func ParseProxies(texts []string) (proxies, error) {
 
 // trusted reports whether a is the address of a trusted proxy.
 func (p proxies) trusted(a netip.Addr) bool {
+	if !a.IsValid() {
+		return slices.Contains(p, netip.Prefix{})
+	}
 	a = a.Unmap().WithZone("")
 	return slices.ContainsFunc(p, func(each netip.Prefix) bool { return each.Contains(a) })
 }
