@@ -19,14 +19,14 @@ func checkAddress(address string) (allowed string) {
 	const format = "host:port with a port of 0 to 65535"
 	if path, ok := netpoll.UnixPath(address); ok {
 		if !filepath.IsAbs(path) || len(path) > netpoll.MaxUnixPath || strings.HasSuffix(path, "/") || strings.ContainsRune(path, 0) {
-			return fmt.Sprintf("unix: and an absolute path of at most %d bytes", netpoll.MaxUnixPath)
+			return fmt.Sprintf("unix:/PATH with an absolute path of at most %d bytes, or host:port", netpoll.MaxUnixPath)
 		}
 		return ""
 	}
 	_, port, err := net.SplitHostPort(address)
 	switch {
 	case err != nil || strings.HasPrefix(port, "/"):
-		return "host:port or unix:/path"
+		return "host:port or unix:/PATH"
 	case port == "":
 		return format + " (0 selects a free port)"
 	}

@@ -44,7 +44,7 @@ func TestAConfigErrorHasTheKeyAndTheAllowedValues(t *testing.T) {
 		says  string
 	}{
 		{key: "listen", spoil: func(c *Config) { c.Listen = "here" }, says: `listen = "here": must be host:port`},
-		{key: "admin", spoil: func(c *Config) { c.Admin = "" }, says: `admin = "": must be host:port or unix:/path, or off`},
+		{key: "admin", spoil: func(c *Config) { c.Admin = "" }, says: `admin = "": must be host:port or unix:/PATH, or off`},
 		{key: "origin", spoil: func(c *Config) { c.Origins = []string{"a.example"} }, says: `origin = "a.example": must be scheme://host`},
 		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"https://a.example"} }, says: `host = "https://a.example": must be a name without scheme and port`},
 		{key: "host", spoil: func(c *Config) { c.Hosts = []string{"a.example:80"} }, says: `host = "a.example:80": must be a name without scheme and port`},
