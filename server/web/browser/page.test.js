@@ -1,8 +1,12 @@
 // The page in a real Chromium, against the real server.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
 import { get } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 import { makeCertificate, startOverTLS } from "./certificate.js";
@@ -853,6 +857,39 @@ describe("connection", () => {
     await a.connected();
     const note = "Some messages were missed: the room does not remember that far back.";
     assert.deepEqual((await a.hears(5)).map((m) => m.text), ["before", note, "2", "3", "4"]);
+  });
+
+  test("a durable room is as before when the server has crashed and runs again", async (t) => {
+    const data = mkdtempSync(join(tmpdir(), "throng-page-"));
+    t.after(() => rmSync(data, { recursive: true, force: true }));
+    const port = await freePort();
+    const flags = ["--rate", "0", "--config", fileURLToPath(new URL("durable.toml", import.meta.url)), "--data", data];
+    const first = await Server.start(binary, port, ...flags);
+    t.after(() => first.stop());
+    const address = `${first.url}/?room=durable`;
+    const a = await Chat.open(t, address, { cutOff: true });
+    const b = await Chat.open(t, address, { cutOff: true });
+    await Promise.all([a.connected(), b.connected()]);
+    await a.name("Ada");
+    await b.name("Bo");
+    await a.say("mine");
+    await b.hears(1);
+    await b.say("yours");
+    await a.hears(2);
+    await first.kill();
+    await a.until(async () => !/^Connected$/.test(await a.page.textContent("#status")), "the page notices no end");
+    const second = await Server.start(binary, port, ...flags);
+    t.after(() => second.stop());
+    await Promise.all([a.connected(), b.connected()]);
+    await b.say("after");
+    const want = [{ sender: "Ada", text: "mine" }, { sender: "Bo", text: "yours" }, { sender: "Bo", text: "after" }];
+    assert.deepEqual(await a.hears(3), want); // and no note that messages may have been missed
+
+    // After a reload the page reads the room from the server, and the guest is the same user.
+    await a.page.reload();
+    await a.connected();
+    assert.deepEqual(await a.hears(3), want);
+    assert.deepEqual(await a.page.locator(".message.own .text").allTextContents(), ["mine"]);
   });
 
   test("a server that went silent is left", async (t) => {
