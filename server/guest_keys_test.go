@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,10 +20,11 @@ func TestGuestKeysRotateDaily(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var inUse []token.GuestKey
-		keys := guestKeys{table: table, use: func(k []token.GuestKey) { inUse = k }, log: slog.New(slog.DiscardHandler)}
+		var inUse atomic.Pointer[[]token.GuestKey]
+		use := func(k []token.GuestKey) { inUse.Store(&k) }
+		keys := guestKeys{table: table, use: use, log: slog.New(slog.DiscardHandler)}
 		ids := func() (ids []string) {
-			for _, k := range inUse {
+			for _, k := range *inUse.Load() {
 				ids = append(ids, k.ID)
 			}
 			return ids
@@ -54,7 +56,7 @@ func TestGuestKeysRotateDaily(t *testing.T) {
 		}
 
 		// Another process that starts finds the same keys.
-		other := guestKeys{table: table, use: func(k []token.GuestKey) { inUse = k }, log: keys.log}
+		other := guestKeys{table: table, use: use, log: keys.log}
 		if err := other.update(t.Context()); err != nil || !slices.Equal(ids(), all) {
 			t.Errorf("got keys %v, error %v; want %v", ids(), err, all)
 		}
