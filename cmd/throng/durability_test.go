@@ -62,7 +62,7 @@ func ownDisk(t *testing.T, bytes int64) (d *durability.Disk, data string) {
 	if err := os.Mkdir(mount, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d, err := durability.NewDisk(t.Context(), filepath.Join(dir, "disk.img"), mount, bytes)
+	d, err := durability.NewDisk(filepath.Join(dir, "disk.img"), mount, bytes)
 	if err != nil {
 		t.Skip(err)
 	}

@@ -132,27 +132,31 @@ func fill(path string) error {
 }
 
 // Disk is a small file system of its own. It needs the rights of root.
-type Disk struct{ image, mount string }
-
-// NewDisk makes a file system in the file image, and mounts it at dir, which exists.
-func NewDisk(ctx context.Context, image, dir string, bytes int64) (*Disk, error) {
-	f, err := os.Create(image)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(f.Truncate(bytes), f.Close()); err != nil {
-		return nil, err
-	}
-	d := &Disk{image, dir}
-	return d, errors.Join(command(ctx, "mkfs.ext4", "-q", "-F", "-m", "0", image), d.remount(ctx))
+type Disk struct {
+	image   string
+	mounted *testdisk.Disk
 }
 
-func (d *Disk) remount(ctx context.Context) error {
-	return command(ctx, "mount", "-o", "loop", d.image, d.mount)
+// NewDisk makes a file system in the file image, and mounts it at dir, which exists.
+func NewDisk(image, dir string, bytes int64) (*Disk, error) {
+	if err := testdisk.MakeImage(image, bytes); err != nil {
+		return nil, err
+	}
+	mounted, err := testdisk.Mount(image, dir)
+	return &Disk{image, mounted}, err
+}
+
+// replace mounts another image in place of the one of now.
+func (d *Disk) replace(image string) error {
+	err := errors.Join(d.Close(), os.Rename(image, d.image))
+	if err == nil {
+		d.mounted, err = testdisk.Mount(d.image, d.mounted.Path)
+	}
+	return err
 }
 
 // Close unmounts the file system.
-func (d *Disk) Close() error { return command(context.Background(), "umount", d.mount) }
+func (d *Disk) Close() error { return d.mounted.Unmount() }
 
 // PowerLoss returns a fault that cuts the power of a machine, as far as its disk goes: the next server finds what the file system had written
 // to its device at that moment, and nothing of what was only in memory. A drive that lies about its cache is not modelled.
@@ -166,7 +170,7 @@ func PowerLoss(d *Disk, load time.Duration) Fault {
 		}
 		lost := d.image + ".lost"
 		err := testdisk.Snapshot(d.image, lost)
-		return errors.Join(err, rd.run.killServer(), d.Close(), os.Rename(lost, d.image), d.remount(ctx))
+		return errors.Join(err, rd.run.killServer(), d.replace(lost))
 	}
 }
 

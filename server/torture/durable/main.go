@@ -176,7 +176,7 @@ func (k *kind) once(ctx context.Context, dir, binary string, seed uint64) (res d
 		if err := os.Mkdir(mount, 0o700); err != nil {
 			return res, err
 		}
-		if d, err = durability.NewDisk(ctx, filepath.Join(dir, "disk.img"), mount, k.disk); err != nil {
+		if d, err = durability.NewDisk(filepath.Join(dir, "disk.img"), mount, k.disk); err != nil {
 			return res, err
 		}
 		defer func() { err = errors.Join(err, d.Close()) }()
