@@ -82,12 +82,7 @@ func TestEachClientOfAProxyHasItsOwnLimits(t *testing.T) {
 	if len(got) != 2 || !got["198.51.100.1"] || !got["198.51.100.2"] {
 		t.Errorf("got connections of %v, want those of the clients of the proxy", got)
 	}
-	s.sessions.AbortAll()
-	eventually(t, "the addresses to be removed", func() bool {
-		s.sessions.AddressesMu.Lock()
-		defer s.sessions.AddressesMu.Unlock()
-		return len(s.sessions.Addresses) == 0
-	})
+	closeAllAndAwaitAddresses(t, s)
 }
 
 // A proxy on this machine can have clients on any machine.
@@ -104,4 +99,15 @@ func TestGuestsThroughAProxyNeedGuestsOn(t *testing.T) {
 	if !cfg.guestsAllowed() {
 		t.Error("guests are off, want on as set")
 	}
+}
+
+// closeAllAndAwaitAddresses closes all connections and waits until no address is counted.
+func closeAllAndAwaitAddresses(t *testing.T, s *Server) {
+	t.Helper()
+	s.sessions.AbortAll()
+	eventually(t, "the addresses to be removed", func() bool {
+		s.sessions.AddressesMu.Lock()
+		defer s.sessions.AddressesMu.Unlock()
+		return len(s.sessions.Addresses) == 0
+	})
 }

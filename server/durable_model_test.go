@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -138,7 +137,7 @@ func (d *durableModel) start() {
 	d.sessions = h
 	d.heard = map[*fanout.Topic]map[*fanout.Member]*modelClient{}
 	d.connectAll()
-	d.blocking(func() {
+	d.fake.StepUntil(func() {
 		for {
 			err := h.Durable.Open(context.Background())
 			if err == nil {
@@ -147,25 +146,6 @@ func (d *durableModel) start() {
 		}
 	})
 	d.checkAcked()
-}
-
-// blocking calls do, which waits for the log, and does the steps of the log meanwhile.
-func (d *durableModel) blocking(do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		do()
-	}()
-	for {
-		select {
-		case <-done:
-			return
-		default:
-		}
-		if !d.fake.Step() {
-			runtime.Gosched()
-		}
-	}
 }
 
 // checkAcked checks that the history has all that was acknowledged, as far as it goes.
@@ -242,7 +222,7 @@ func (d *durableModel) maintain() {
 	} else {
 		d.did["trimmed"]++
 	}
-	d.blocking(func() { d.sessions.Durable.Maintain(context.Background()) })
+	d.fake.StepUntil(func() { d.sessions.Durable.Maintain(context.Background()) })
 }
 
 // restart ends the process, with all commits or by a kill, and starts it again.

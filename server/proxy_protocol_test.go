@@ -274,12 +274,7 @@ func TestLimitsOfTheClientInAProxyHeader(t *testing.T) {
 	if got := upgrade(t, conn, ""); got != http.StatusSwitchingProtocols {
 		t.Errorf("another client: got %d, want 101", got)
 	}
-	s.sessions.AbortAll()
-	eventually(t, "the addresses to be removed", func() bool {
-		s.sessions.AddressesMu.Lock()
-		defer s.sessions.AddressesMu.Unlock()
-		return len(s.sessions.Addresses) == 0
-	})
+	closeAllAndAwaitAddresses(t, s)
 }
 
 // Addresses outside of trusted-proxy use the port as before, and need no header.

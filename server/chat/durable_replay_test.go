@@ -50,7 +50,7 @@ func restartWith(t *testing.T, fake *brokertest.Fake, replace map[uint64][]byte,
 	h := newTestHub(t, rooms...)
 	h.UseLog(home.Config{Engine: tampered{fake.Start("a"), replace}, MaxBytes: 1 << 20})
 	var err error
-	stepUntil(fake, func() { err = h.Durable.Open(t.Context()) })
+	fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestAPositionSurvivesTheRemovalOfItsRecord(t *testing.T) {
 		if n%5 == 0 {
 			publishDurably(t, fake, h, "d:state", "more")
 		}
-		stepUntil(fake, func() {
+		fake.StepUntil(func() {
 			for h.Durable.Due() {
 				h.Durable.Maintain(t.Context())
 			}

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -25,30 +24,11 @@ func newDurableHub(t testing.TB, fake *brokertest.Fake, rooms ...RoomOptions) *H
 	h := newTestHub(t, rooms...)
 	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20})
 	var err error
-	stepUntil(fake, func() { err = h.Durable.Open(t.Context()) })
+	fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
-}
-
-// stepUntil does the steps of a Fake until do has returned.
-func stepUntil(fake *brokertest.Fake, do func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		do()
-	}()
-	for {
-		select {
-		case <-done:
-			return
-		default:
-		}
-		if !fake.Step() {
-			runtime.Gosched()
-		}
-	}
 }
 
 // outcome is what a Done got.
@@ -115,7 +95,7 @@ func TestAFailedAppendRejectsAndHeals(t *testing.T) {
 		t.Errorf("got %+v, want a temporary error", lost)
 	}
 	fake.Down(false)
-	stepUntil(fake, func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
 	next := proposeText(h, "d", "2", PublishOptions{})
 	fake.Settle()
 	if list, at := texts(h, "d"); next.e != nil || next.at != at || !slices.Contains(list, "2") {
@@ -141,7 +121,7 @@ func TestAnAppendHasATimeout(t *testing.T) {
 		t.Errorf("got %+v, want a rejection at once", late)
 	}
 	fake.Stall(false)
-	stepUntil(fake, func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
 	if waiting.calls != 1 || waiting.e != RejectUnavailable {
 		t.Errorf("got %+v, want a temporary error", waiting)
 	}
@@ -183,7 +163,7 @@ func TestCloseWaitsForTheDisk(t *testing.T) {
 		t.Errorf("got %+v, want a rejection", late)
 	}
 	var err error
-	stepUntil(fake, func() { err = h.Durable.Close(t.Context()) })
+	fake.StepUntil(func() { err = h.Durable.Close(t.Context()) })
 	if err != nil || accepted.calls != 1 || accepted.e != nil {
 		t.Errorf("got %v and %+v, want a commit", err, accepted)
 	}

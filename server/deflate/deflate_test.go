@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // chatMessage is a push of the SDK protocol of about size bytes.
@@ -25,27 +27,6 @@ func chatMessage(i, size int) []byte {
 	}
 	return fmt.Appendf(nil, `{"push":{"channel":"chat:lobby","pub":{"data":{"id":"%016x","text":%q,"at":%d},"info":{"user":"%d","client":"%08x-%08x","conn_info":{"name":"User %d","avatar":"https://cdn.example.com/avatars/%d.png"}},"offset":%d}}}`,
 		r.Uint64(), strings.Join(text, " "), 1764380000000+i, r.IntN(1000), r.Uint32(), r.Uint32(), r.IntN(1000), r.IntN(1000), i)
-}
-
-// compressed is what a client sends: the standard library's form of a message.
-func compressed(t testing.TB, payload []byte, level int) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, level)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(payload); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	small, ok := bytes.CutSuffix(b.Bytes(), []byte(emptyBlock))
-	if !ok {
-		t.Fatalf("a flushed stream does not end with an empty block: %x", b.Bytes())
-	}
-	return small
 }
 
 // inflated is what a client receives, by the standard library.
@@ -158,11 +139,11 @@ func TestInflate(t *testing.T) {
 		{"an empty message by a fixed block", unhex("02 00"), ""},
 		{"BFINAL and nothing behind it", final.Bytes(), text},
 		{"BFINAL and the empty block", append(bytes.Clone(final.Bytes()), 0), text},
-		{"a stream behind a stream", append(bytes.Clone(final.Bytes()), compressed(t, []byte("more"), 9)...), text + "more"},
-		{"level 9", compressed(t, []byte(text), 9), text},
-		{"level 1", compressed(t, []byte(text), 1), text},
-		{"level 0", compressed(t, []byte(text), 0), text},
-		{"Huffman only", compressed(t, []byte(text), flate.HuffmanOnly), text},
+		{"a stream behind a stream", append(bytes.Clone(final.Bytes()), testkit.Deflate(t, []byte("more"), 9)...), text + "more"},
+		{"level 9", testkit.Deflate(t, []byte(text), 9), text},
+		{"level 1", testkit.Deflate(t, []byte(text), 1), text},
+		{"level 0", testkit.Deflate(t, []byte(text), 0), text},
+		{"Huffman only", testkit.Deflate(t, []byte(text), flate.HuffmanOnly), text},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -210,18 +191,18 @@ func TestAStreamBehindAStreamHasItsWindow(t *testing.T) {
 
 func TestInflateRefuses(t *testing.T) {
 	t.Parallel()
-	bomb := compressed(t, make([]byte, 16<<20), 9)
+	bomb := testkit.Deflate(t, make([]byte, 16<<20), 9)
 	for _, tt := range []struct {
 		name    string
 		payload []byte
 		want    error
 	}{
 		{"a bomb", bomb, ErrTooBig},
-		{"one byte more than the limit", compressed(t, make([]byte, 1001), 9), ErrTooBig},
-		{"the limit", compressed(t, make([]byte, 1000), 9), nil},
+		{"one byte more than the limit", testkit.Deflate(t, make([]byte, 1001), 9), ErrTooBig},
+		{"the limit", testkit.Deflate(t, make([]byte, 1000), 9), nil},
 		{"a reserved block type", unhex("06"), ErrCorrupt},
 		{"a distance before the message", unhex("f2 00 11 00 00"), ErrCorrupt},
-		{"an end in a block", compressed(t, []byte("hello hello hello"), 9)[:6], ErrCorrupt},
+		{"an end in a block", testkit.Deflate(t, []byte("hello hello hello"), 9)[:6], ErrCorrupt},
 		{"no bytes at all", nil, ErrCorrupt}, // the empty message has one
 		{"streams without end", bytes.Repeat(unhex("03 00"), 1000), ErrCorrupt},
 	} {
@@ -248,7 +229,7 @@ func TestNoiseFitsTheLimitOfCompressedBytes(t *testing.T) {
 			noise[i] = byte(rand.Uint32())
 		}
 		for level := -2; level <= 9; level++ {
-			if n := len(compressed(t, noise, level)); n > MaxCompressed(size) {
+			if n := len(testkit.Deflate(t, noise, level)); n > MaxCompressed(size) {
 				t.Errorf("%d bytes at level %d are %d, over the limit of %d", size, level, n, MaxCompressed(size))
 			}
 		}
@@ -259,7 +240,7 @@ func FuzzInflate(f *testing.F) {
 	for _, s := range []string{"", "00", "f248cdc9c90700", "f348cdc9c9070000", "f2480500 0000ffff cac9c90700", "03000300"} {
 		f.Add(unhex(s))
 	}
-	f.Add(compressed(f, chatMessage(1, 400), 9))
+	f.Add(testkit.Deflate(f, chatMessage(1, 400), 9))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		const limit = 4 << 10
 		i := NewInflater()
@@ -309,7 +290,7 @@ func TestNothingIsAllocatedForAMessage(t *testing.T) {
 	defer c.Release()
 	defer i.Release()
 	payload := chatMessage(1, 1000)
-	small := compressed(t, payload, 6)
+	small := testkit.Deflate(t, payload, 6)
 	got := testing.AllocsPerRun(100, func() {
 		if _, ok := c.Message(payload); !ok {
 			t.Fatal("not compressed")
@@ -391,9 +372,9 @@ func BenchmarkInflate(b *testing.B) {
 		name    string
 		payload []byte
 	}{
-		{"350", compressed(b, chatMessage(1, 350), 6)},
-		{"1000", compressed(b, chatMessage(1, 1000), 6)},
-		{"zeros 64 KiB", compressed(b, make([]byte, 64<<10), 9)},
+		{"350", testkit.Deflate(b, chatMessage(1, 350), 6)},
+		{"1000", testkit.Deflate(b, chatMessage(1, 1000), 6)},
+		{"zeros 64 KiB", testkit.Deflate(b, make([]byte, 64<<10), 9)},
 		{"64 KiB of empty blocks", emptyBlocks(64 << 10)}, // each with tables of its own: the most expensive bytes
 	} {
 		b.Run(tt.name, func(b *testing.B) {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // bitWriter writes the bits of a stream (RFC 1951, 3.1.1).
@@ -78,12 +80,12 @@ func TestAStepIsBounded(t *testing.T) {
 		want       []byte
 		steps      int // at least
 	}{
-		{"zeros", compressed(t, make([]byte, size), 9), make([]byte, size), size / stepOutput / 2},
-		{"text", compressed(t, text[:size], 6), text[:size], 20},
-		{"noise", compressed(t, noise(1<<20, 1e6), 6), nil, 20},
-		{"literals", compressed(t, noise(1<<20, 40), flate.HuffmanOnly), nil, 20},
+		{"zeros", testkit.Deflate(t, make([]byte, size), 9), make([]byte, size), size / stepOutput / 2},
+		{"text", testkit.Deflate(t, text[:size], 6), text[:size], 20},
+		{"noise", testkit.Deflate(t, noise(1<<20, 1e6), 6), nil, 20},
+		{"literals", testkit.Deflate(t, noise(1<<20, 40), flate.HuffmanOnly), nil, 20},
 		{"flushed often", bytes.TrimSuffix(flushed.Bytes(), []byte(emptyBlock)), text[:200_000], 2},
-		{"short", compressed(t, text[:20_000], 6), text[:20_000], 1},
+		{"short", testkit.Deflate(t, text[:20_000], 6), text[:20_000], 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +126,7 @@ func TestBlocksWithoutContentAreRejected(t *testing.T) {
 	}{
 		{"few", contentless(100), nil},
 		{"many", contentless(1 << 20 / 13), ErrTooBig},
-		{"many behind content", append(compressed(t, noise(100_000, 40), 6), append([]byte("\x00\x00\xff\xff"), contentless(MaxPerWindow/13+3000)...)...), ErrTooBig},
+		{"many behind content", append(testkit.Deflate(t, noise(100_000, 40), 6), append([]byte("\x00\x00\xff\xff"), contentless(MaxPerWindow/13+3000)...)...), ErrTooBig},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -13,24 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/deflate"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
 // deflateFrame is a frame with the compressed form of a message, as a client sends it.
 func deflateFrame(t *testing.T, payload []byte, level int) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, level)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(payload); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	frame := ws.AppendMaskedFrame(nil, ws.OpBinary, 7, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
+	frame := ws.AppendMaskedFrame(nil, ws.OpBinary, 7, testkit.Deflate(t, payload, level))
 	frame[0] |= 0x40
 	return frame
 }

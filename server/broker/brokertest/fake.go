@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -153,6 +154,25 @@ func (f *Fake) Step() bool {
 		call()
 	}
 	return event != nil
+}
+
+// StepUntil calls do, which waits for steps, on a goroutine of its own, and does steps until it has returned.
+func (f *Fake) StepUntil(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		if !f.Step() {
+			runtime.Gosched()
+		}
+	}
 }
 
 // Settle does steps until none is possible.
