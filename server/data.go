@@ -35,17 +35,6 @@ func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
 	return engine, nil
 }
 
-// openDurable replays the log of the durable rooms; nil for no such rooms. It returns nil if ctx ends first.
-func openDurable(ctx context.Context, d *chat.Durable) error {
-	if d == nil {
-		return nil
-	}
-	if err := d.Open(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("durable rooms: %w", err)
-	}
-	return nil
-}
-
 // closeDataTimeout is the time for the engine to complete what it has begun.
 const closeDataTimeout = 10 * time.Second
 

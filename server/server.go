@@ -267,10 +267,13 @@ func (s *Server) Run(ctx context.Context) error {
 	var owners sync.WaitGroup
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
-	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions); err != nil || ctx.Err() != nil {
+	abandon := func(err error) error { // before anything is served
 		stopFetching()
 		owners.Wait()
 		return errors.Join(err, s.closeListeners(), closeData(s.engine))
+	}
+	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions); err != nil || ctx.Err() != nil {
+		return abandon(err)
 	}
 	if s.Ready != nil {
 		s.Ready()
@@ -278,27 +281,14 @@ func (s *Server) Run(ctx context.Context) error {
 	var err error
 	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
 	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
-		return err
+		return abandon(err)
 	}
 	admin.WatchHub(s.metrics, s.sessions)
 	admin.WatchLog(s.metrics, s.logs)
 	admin.WatchAudit(s.metrics, s.audit)
 
 	owners.Go(s.sessions.Hooks.Run)
-	owners.Go(func() {
-		if err := s.sessions.Tokens.Run(fetching); err != nil && fetching.Err() == nil {
-			s.log.Error("refresh of the token keys stopped", "error", err)
-		}
-	})
-	if s.tls != nil {
-		owners.Go(func() { s.maintainTLS(fetching) })
-		if s.tls.acme != nil {
-			owners.Go(func() { s.runACME(fetching) })
-		}
-	}
-	if s.sessions.Durable != nil {
-		owners.Go(func() { s.sessions.Durable.Run(fetching) })
-	}
+	s.maintain(fetching, &owners)
 	stopRelease := make(chan struct{})
 	owners.Go(func() { releaseMemory(s.sessions.Live.Load, stopRelease) })
 
@@ -345,6 +335,24 @@ func (s *Server) Run(ctx context.Context) error {
 	err = errors.Join(err, closeData(s.engine))
 	s.sessions.Stop() // last, because the others post to its pollers
 	return err
+}
+
+// maintain starts the goroutines that keep token keys, certificates and the log of durable rooms in order until ctx ends.
+func (s *Server) maintain(ctx context.Context, owners *sync.WaitGroup) {
+	owners.Go(func() {
+		if err := s.sessions.Tokens.Run(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("refresh of the token keys stopped", "error", err)
+		}
+	})
+	if s.tls != nil {
+		owners.Go(func() { s.maintainTLS(ctx) })
+		if s.tls.acme != nil {
+			owners.Go(func() { s.runACME(ctx) })
+		}
+	}
+	if s.sessions.Durable != nil {
+		owners.Go(func() { s.sessions.Durable.Run(ctx) })
+	}
 }
 
 // httpServers returns the HTTP servers of the public and the admin port, and the listener of each.

@@ -27,8 +27,8 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 	if from == nil {
 		return nil
 	}
-	if err := untilAvailable(ctx, to.Log, func() error { return openDurable(ctx, to.Durable) }); err != nil || ctx.Err() != nil {
-		return ended(ctx, err)
+	if err := untilAvailable(ctx, to.Log, func() error { return to.Durable.Open(ctx) }); err != nil {
+		return ended(ctx, fmt.Errorf("durable rooms: %w", err))
 	}
 	var table broker.Table
 	err := untilAvailable(ctx, to.Log, func() (err error) {
