@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/home"
@@ -151,22 +152,29 @@ func TestARepetitionWaitsForTheFirst(t *testing.T) {
 // A shutdown waits for what was accepted, and rejects what comes later.
 func TestCloseWaitsForTheDisk(t *testing.T) {
 	t.Parallel()
-	fake := brokertest.New(brokertest.Options{Seed: 1})
-	h := newDurableHub(t, fake, durableRooms("d*"))
-	accepted := proposeText(h, "d", "1", PublishOptions{})
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := h.Durable.Close(gone); err == nil {
-		t.Error("got no error, and a publication is not on disk")
-	}
-	if late := proposeText(h, "d", "2", PublishOptions{}); late.e != RejectUnavailable {
-		t.Errorf("got %+v, want a rejection", late)
-	}
-	var err error
-	fake.StepUntil(func() { err = h.Durable.Close(t.Context()) })
-	if err != nil || accepted.calls != 1 || accepted.e != nil {
-		t.Errorf("got %v and %+v, want a commit", err, accepted)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		fake := brokertest.New(brokertest.Options{Seed: 1})
+		h := newDurableHub(t, fake, durableRooms("d*"))
+		accepted := proposeText(h, "d", "1", PublishOptions{})
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := h.Durable.Close(gone); err == nil {
+			t.Error("got no error, and a publication is not on disk")
+		}
+		if late := proposeText(h, "d", "2", PublishOptions{}); late.e != RejectUnavailable {
+			t.Errorf("got %+v, want a rejection", late)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- h.Durable.Close(t.Context()) }()
+		synctest.Wait()
+		if len(closed) > 0 {
+			t.Error("Close returned before the disk had the publication")
+		}
+		fake.Settle()
+		if err := <-closed; err != nil || accepted.calls != 1 || accepted.e != nil {
+			t.Errorf("got %v and %+v, want a commit", err, accepted)
+		}
+	})
 }
 
 // Publications of many rooms share a record, and at most two appends are open.
