@@ -102,9 +102,10 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/metrics": {
 			"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors",
 		},
-		"/server/recent": {},
-		"/server/record": {},
-		"/server/oracle": {},
+		"/server/recent":   {},
+		"/server/record":   {},
+		"/server/timeline": {},
+		"/server/oracle":   {},
 		"/server/torture/durability": {
 			module + "/server/broker/testdisk", module + "/server/oracle", "github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix",
 		},
