@@ -120,7 +120,9 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},
-		"/server/tlsrec": {"golang.org/x/crypto/chacha20poly1305"},
+		"/server/webpush":          {"github.com/golang-jwt/jwt/v5", "golang.org/x/time/rate"},
+		"/server/webpush/pushtest": {"github.com/golang-jwt/jwt/v5"},
+		"/server/tlsrec":           {"golang.org/x/crypto/chacha20poly1305"},
 		"/server/tlshandshake": {
 			module + "/server/tlsrec", "github.com/lesismal/llib/std/crypto/tls", "golang.org/x/sys/cpu",
 		},
