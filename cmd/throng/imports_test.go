@@ -120,6 +120,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/webhook": {
 			"github.com/cenkalti/backoff/v5", "github.com/standard-webhooks/standard-webhooks/libraries/go", "golang.org/x/time/rate",
 		},
+		"/server/notify":           {module + "/server/webpush", module + "/server/wheel"},
 		"/server/webpush":          {"github.com/golang-jwt/jwt/v5", "golang.org/x/time/rate"},
 		"/server/webpush/pushtest": {"github.com/golang-jwt/jwt/v5"},
 		"/server/tlsrec":           {"golang.org/x/crypto/chacha20poly1305"},
