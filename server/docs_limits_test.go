@@ -241,6 +241,8 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"positions of rooms without members and publications":                                                      {n("maxPositions"), d("positionTTL")},
 		"publication in a durable room: data":                                                                      {b("maxDurableMessage")},
 		"publications of durable rooms that wait for the disk":                                                     {b("maxUncommitted"), d("appendTimeout")},
+		"values of rooms in memory, all together":                                                                  {b("maxMemoryValues")},
+		"one change of values; key of a value":                                                                     {b("maxValueChange"), b("maxValueKey")},
 		"positions of durable rooms without members and publications":                                              {n("maxDurablePositions"), d("positionTTL")},
 		"replies to presence, history and `rpc`, and subscribe data from a webhook: bytes per connection":          {size(get("bulkRateFactor") * int64(config.MaxUnsent)), n("bulkRateFactor")},
 		"replies to presence and history over 16 KiB: unread ones of one connection (one longer reply is allowed)": {b("maxInline"), size(int64(config.MaxUnsent))},

@@ -49,7 +49,7 @@ func (dc *dataCheckCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d records (%d to %d), %d bytes, %d entries, %d publications, %d rooms\n", dc.Dir, rep.Records, rep.First, rep.Last, rep.Bytes, rep.Entries, rep.Publications, rep.Rooms)
+	fmt.Printf("%s: %d records (%d to %d), %d bytes, %d entries, %d publications, %d rooms, %d changes of values\n", dc.Dir, rep.Records, rep.First, rep.Last, rep.Bytes, rep.Entries, rep.Publications, rep.Rooms, rep.Values)
 	if rep.NotChecked > 0 {
 		fmt.Printf("the offsets of %d entries are not checked: they are of rooms beyond the first %d\n", rep.NotChecked, dump.MaxRooms)
 	}
@@ -70,7 +70,7 @@ func (de *dataExportCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "throng: %d publications, %d of them redacted; %d in cleared histories are left out\n", ex.Publications, ex.Redacted, ex.Cleared)
+	fmt.Fprintf(os.Stderr, "throng: %d publications, %d of them redacted; %d in cleared histories are left out; %d values\n", ex.Publications, ex.Redacted, ex.Cleared, ex.Values)
 	if ex.Damaged+ex.Skipped > 0 {
 		return damaged(ex.Damaged, ex.Skipped)
 	}
@@ -97,7 +97,7 @@ func (di *dataImportCmd) Run() error {
 	}); err != nil {
 		return err
 	}
-	fmt.Printf("%s: stored %d lines, %d publications of %d rooms\n", di.Dir, im.Lines, im.Publications, im.Rooms)
+	fmt.Printf("%s: stored %d lines, %d publications of %d rooms, %d values\n", di.Dir, im.Lines, im.Publications, im.Rooms, im.Values)
 	if im.Gaps > 0 {
 		fmt.Printf("the lines have %d gaps in the offsets of rooms: the histories of these rooms begin after the last one\n", im.Gaps)
 	}

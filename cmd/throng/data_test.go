@@ -33,7 +33,7 @@ func importedDir(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	code, stdout, stderr := runData(t, dataLines, "import", dir)
-	if want := "stored 3 lines, 3 publications of 2 rooms\n"; code != 0 || !strings.HasSuffix(stdout, want) {
+	if want := "stored 3 lines, 3 publications of 2 rooms, 0 values\n"; code != 0 || !strings.HasSuffix(stdout, want) {
 		t.Fatalf("import: got exit %d\n%s%s", code, stdout, stderr)
 	}
 	return dir

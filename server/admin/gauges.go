@@ -2,7 +2,6 @@ package admin
 
 import (
 	"github.com/throng-chat/throng/server/audit"
-	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -70,20 +69,23 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 	m.Counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
 		func() uint64 { return h.Counts().Writes })
 	if h.Durable != nil {
-		watchDurable(m, h.Durable)
+		watchDurable(m, h)
 		m.Counter("throng_sanctions_unreadable_total", "Stored sanctions that are not in effect, because they could not be read.",
 			h.Sanctions.Unreadable)
 	}
 }
 
 // watchDurable registers the metrics that read the state of durable rooms.
-func watchDurable(m *metrics.Metrics, d *chat.Durable) {
+func watchDurable(m *metrics.Metrics, h *session.Sessions) {
+	d := h.Durable
 	m.Gauge("throng_durable_available", "1 if durable rooms accept publications, 0 while the disk does not store them.", func() float64 {
 		if state, _ := d.Status(); state == home.Ready {
 			return 1
 		}
 		return 0
 	})
+	m.Gauge("throng_value_bytes", "Bytes of the values of durable rooms and of users, on disk and in memory: members, markers, settings.",
+		func() float64 { return float64(h.ValueBytes()) })
 	m.Gauge("throng_durable_positions", "Ended durable rooms whose stream position is kept for recovery.", func() float64 {
 		stored, _ := d.Positions()
 		return float64(stored)

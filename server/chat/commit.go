@@ -16,12 +16,12 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 	h := co.hub
 	var wake uint64
 	for from := 0; from < len(proposals); {
-		stripe := proposals[from].(*proposal).room.Stripe
+		stripe := proposals[from].(*proposal).in()
 		to := from
 		stripe.Mu.Lock()
 		for to < len(proposals) && to < from+maxRun {
 			p := proposals[to].(*proposal)
-			if p.room.Stripe != stripe {
+			if p.in() != stripe {
 				break
 			}
 			wake |= h.commitLocked(in, p)
@@ -39,13 +39,15 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 // end calls the Done of a proposal that is committed, or discarded with e.
 func (co committer) end(p *proposal, e *Rejection) {
 	h := co.hub
-	if p.kind != 0 {
+	if p.kind != 0 && p.room != nil {
 		h.Relieve(&p.room.Audience)
 		h.HistoryBudget.evict(p.room, h.releaseLocked)
 	}
 	switch {
 	case e != nil:
-		h.Metrics.Durable.Rejected.Inc()
+		if p.room != nil {
+			h.Metrics.Durable.Rejected.Inc()
+		}
 		p.finish(StreamPosition{}, e)
 	case p.kind == 0:
 		h.pass(p)
@@ -57,7 +59,11 @@ func (co committer) end(p *proposal, e *Rejection) {
 // commitLocked applies one committed proposal, and returns the shards to wake. The room's lock is held.
 func (h *Hub) commitLocked(in *home.Record, p *proposal) (wake uint64) {
 	r := p.room
-	if p.kind == 0 {
+	switch p.kind {
+	case 0:
+		return 0
+	case record.Value:
+		p.commitValuesLocked(valueAt(in.Seq))
 		return 0
 	}
 	r.durable.pending--
@@ -112,7 +118,12 @@ func (co committer) Discard(proposals []home.Proposal) {
 	for _, x := range proposals {
 		p := x.(*proposal)
 		r := p.room
-		if p.kind != 0 {
+		switch {
+		case p.kind == record.Value:
+			p.stripe.Mu.Lock()
+			p.discardValuesLocked()
+			p.stripe.Mu.Unlock()
+		case p.kind != 0:
 			r.Stripe.Mu.Lock()
 			d := r.durable
 			d.pending--

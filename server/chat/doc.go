@@ -26,5 +26,13 @@
 // restart replays the log (replay.go), repairs what was lost, and keeps positions when old records are removed (checkpoint.go). In a hub
 // without a log, Hub.Durable is nil, and rooms in memory do not pass these files.
 //
+// Beside publications, a room has values: data by key (value.go). They outlive the room, and the room "" has those of users. Hub.ChangeValues
+// changes them (values.go). In a durable room, and for users if there is a log, a change is committed as a publication is. Before the log loses
+// a record, its values are proposed again (carry.go). A family keeps its values in a form of its own, with four bytes for the record of each
+// (valueFamily); all others are in a table. A reload keeps values. On a second node, the owner of the log has them.
+//
+//	| key      | room   | value                                                                      | family             |
+//	|----------|--------|----------------------------------------------------------------------------|--------------------|
+//
 // All other state is in memory: a restart clears it, and it is not shared with other processes.
 package chat

@@ -25,6 +25,7 @@ type Hub struct {
 	HistoryBudget    historyBudget
 	Positions        *positionTable
 	Durable          *Durable // constant after UseLog; nil without a data directory
+	values           allValues
 	idempotency      idempotencyCache
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
@@ -51,6 +52,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		Positions:     newPositionTable(),
 	}
 	h.Sanctions = newSanctions(h.Moderation, e.Log)
+	h.values.inMemory.most = maxMemoryValues
 	h.settings.Store(newSettings(cfg))
 	h.Rooms = newRooms(h)
 	return h

@@ -18,17 +18,29 @@ import (
 // before the function that got it returns. It must not block, take the lock of a room or propose.
 type Done func(StreamPosition, *Rejection)
 
-// proposal is a publication, a redaction or a clearing of a durable room that is not committed. Kind 0 is a barrier: its Done is called when
-// what was proposed before is committed.
+// proposal is a publication, a redaction or a clearing of a durable room, or a change of values, that is not committed. Kind 0 is a barrier:
+// its Done is called when what was proposed before is committed.
 type proposal struct {
 	kind    record.Kind
-	room    *Room
+	room    *Room          // nil for values, which need no room
 	message Message        // the publication, or the notice of a redaction
 	at      StreamPosition // of the publication; zero if it is not in the history. Of a barrier without: that of the room
 	target  uint64         // offset: of the redacted publication, or of the last one to clear
 	key     string         // idempotency key
 	version Version
 	done    Done // nil for none
+
+	stripe  *Stripe // of values
+	values  *roomValues
+	changes []Value
+}
+
+// in returns the stripe of the room.
+func (pr *proposal) in() *Stripe {
+	if pr.room == nil {
+		return pr.stripe
+	}
+	return pr.room.Stripe
 }
 
 // backlog returns the bytes for the room's backlog.
@@ -105,15 +117,8 @@ func (h *Hub) propose(to RoomRef, p *proposal, skipHistory bool) *Room {
 
 // addLocked adds a proposal to the open record. The room's lock is held.
 func (h *Hub) addLocked(p *proposal, entries []record.Entry) *Rejection {
-	switch err := h.Durable.Add(p, entries); {
-	case err == nil:
-	case errors.Is(err, home.ErrBusy):
-		return rejectRate
-	case errors.Is(err, record.ErrTooLarge):
-		return RejectLimit
-	default:
-		h.Metrics.Durable.Rejected.Inc()
-		return RejectUnavailable
+	if e := h.addedOrRejected(h.Durable.Add(p, entries)); e != nil {
+		return e
 	}
 	d := p.room.durable
 	d.pending++
@@ -125,6 +130,20 @@ func (h *Hub) addLocked(p *proposal, entries []record.Entry) *Rejection {
 	}
 	p.room.Backlog.Add(p.backlog())
 	return nil
+}
+
+// addedOrRejected returns the rejection for an error of home.Home.Add; nil for none.
+func (h *Hub) addedOrRejected(err error) *Rejection {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, home.ErrBusy):
+		return rejectRate
+	case errors.Is(err, record.ErrTooLarge):
+		return RejectLimit
+	}
+	h.Metrics.Durable.Rejected.Inc()
+	return RejectUnavailable
 }
 
 // proposed ends the proposing of p, without locks: it appends the record, or calls Done with the rejection.

@@ -15,16 +15,25 @@ import (
 // a record whose append had an unknown outcome. Two kinds have a meaning of their own here:
 //
 //   - Clear drops the publications up to its offset. The position of the room is at least that offset. A newer generation is the room's
-//     from then on, and its publications stay. With the flag change, the room was not durable any more.
+//     from then on, and its publications stay. With the flag change, the room was not durable any more: it has no values either.
 //   - Generation repairs what was lost in records up to the number in its offset.
 func (co committer) Replay(in *home.Record, e *record.Entry) {
 	h := co.hub
 	h.Durable.positions.found(e.Generation)
-	if e.Room == "" {
+	switch {
+	case e.Kind == record.Value && (e.Room == "" || h.OptionsOf(e.Room).Durable):
+		h.replayValue(valueAt(in.Seq), e)
+		return
+	case e.Kind == record.Value:
+		h.Durable.foreignEntry(e)
+		return
+	case e.Room == "":
 		if e.Kind == record.Generation {
 			h.Durable.repaired(e.Offset)
 		}
 		return
+	case e.Kind == record.Clear && e.Change:
+		h.endValues(e.Room)
 	}
 	if e.Key != "" {
 		h.replayKey(e)

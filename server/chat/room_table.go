@@ -27,7 +27,8 @@ type Stripe struct {
 
 	Mu         sync.Mutex
 	rooms      map[string]*Room
-	withEvents []*Room // with queued join and leave events
+	values     map[string]*roomValues // by room, which need not be in rooms
+	withEvents []*Room                // with queued join and leave events
 	retention  *wheel.Wheel[Room, *Room]
 	due        []*Room
 
@@ -38,7 +39,7 @@ func newRooms(h *Hub) *rooms {
 	t := &rooms{seed: maphash.MakeSeed()}
 	for i := range t.stripes {
 		t.stripes[i].index, t.stripes[i].Hub = i, h
-		t.stripes[i].rooms = map[string]*Room{}
+		t.stripes[i].rooms, t.stripes[i].values = map[string]*Room{}, map[string]*roomValues{}
 		t.stripes[i].retention = wheel.New[Room, *Room](fanout.WheelSlots)
 	}
 	return t

@@ -12,6 +12,7 @@ import (
 type Report struct {
 	Totals
 	Publications int
+	Values       int // changes of values
 	Rooms        int
 	Gaps         int // publications that do not follow the position of their room
 	NotChecked   int // publications of rooms beyond MaxRooms
@@ -25,8 +26,11 @@ func Check(ctx context.Context, log broker.Log, problem func(Problem)) (Report, 
 	var rep Report
 	rooms := newPositions()
 	s := scan{begin: rooms.begin, problem: problem, entry: func(at place, e *record.Entry) error {
-		if e.Kind == record.Publish && e.Offset > 0 {
+		switch {
+		case e.Kind == record.Publish && e.Offset > 0:
 			rep.Publications++
+		case e.Kind == record.Value:
+			rep.Values++
 		}
 		if before, ok, _ := rooms.apply(e); !ok {
 			rep.Gaps++

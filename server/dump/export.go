@@ -18,6 +18,7 @@ type Exported struct {
 	Totals
 	Publications int // lines of publications
 	Redacted     int // of these: without their data
+	Values       int // lines of values
 	Cleared      int // publications without a line, because their history was dropped
 	Skipped      int // publications without a line, because of their problem
 }
@@ -32,7 +33,8 @@ type exporter struct {
 	out     *json.Encoder
 }
 
-// Export writes the publications of a log as JSON lines, in the order of the log. Redacted and cleared content is left out. It calls problem
+// Export writes the publications and the values of a log as JSON lines, in the order of the log. Redacted and cleared content, and values that
+// were replaced, are left out. It calls problem
 // for each damaged record, and leaves it out. The error is that of reading the log or of writing.
 func Export(ctx context.Context, log broker.Log, out io.Writer, problem func(Problem)) (Exported, error) {
 	first := scan{problem: func(Problem) {}}
@@ -58,6 +60,9 @@ func Export(ctx context.Context, log broker.Log, out io.Writer, problem func(Pro
 
 // entry writes the line of an entry, if it has one.
 func (ex *exporter) entry(at place, e *record.Entry) error {
+	if e.Kind == record.Value {
+		return ex.value(at, e)
+	}
 	l := Line{
 		Room: e.Room, Offset: e.Offset, Epoch: strconv.FormatUint(record.Epoch(ex.logID, e.Generation), record.EpochBase),
 		Generation: e.Generation, Time: Time(e.UnixMilli), Version: e.Version.Number, VersionEpoch: e.Version.Epoch,
@@ -84,7 +89,20 @@ func (ex *exporter) entry(at place, e *record.Entry) error {
 		}
 		ex.Publications++
 	}
-	if err := ex.out.Encode(&l); err != nil {
+	return ex.write(&l)
+}
+
+// value writes the line of a value, unless it was replaced or removed later.
+func (ex *exporter) value(at place, e *record.Entry) error {
+	if !ex.removed.isCurrent(at, e) {
+		return nil
+	}
+	ex.Values++
+	return ex.write(lineOfValue(e))
+}
+
+func (ex *exporter) write(line any) error {
+	if err := ex.out.Encode(line); err != nil {
 		return fmt.Errorf("write the lines: %w", err)
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 type Imported struct {
 	Lines        int // that are stored
 	Publications int // of these
-	Rooms        int
+	Values       int // of these
+	Rooms        int // with publications
 	Gaps         int // places where the offsets of a room have a gap: its history begins after the last one
 }
 
@@ -24,7 +25,7 @@ type Imported struct {
 // line that is not valid, makes it store nothing: all lines are read once before. After an error of the log, the lines of the result are
 // stored; the error names the last of them.
 func Import(ctx context.Context, log broker.Log, in io.ReadSeeker) (Imported, error) {
-	im := importer{log: log, existing: newPositions()}
+	im := importer{log: log, existing: newPositions(), values: newRemovals()}
 	if err := im.readLog(ctx); err != nil {
 		return im.Imported, err
 	}
@@ -48,6 +49,7 @@ type importer struct {
 	Imported
 	log        broker.Log
 	existing   *positions // rooms of the log
+	values     *removals  // values of the log
 	generation uint64     // the largest of the log
 	term       uint64
 	last       uint64 // number of the newest record
@@ -60,9 +62,12 @@ type importer struct {
 
 // readLog reads which rooms the log has.
 func (im *importer) readLog(ctx context.Context) error {
-	s := scan{problem: func(Problem) {}, entry: func(_ place, e *record.Entry) error {
+	s := scan{problem: func(Problem) {}, entry: func(at place, e *record.Entry) error {
 		im.generation = max(im.generation, e.Generation)
 		im.existing.apply(e)
+		if e.Kind == record.Value {
+			return im.values.add(at, e)
+		}
 		return nil
 	}}
 	if err := s.run(ctx, im.log); err != nil {
@@ -111,6 +116,9 @@ func (im *importer) one(ctx context.Context, line []byte) error {
 	if err != nil {
 		return fmt.Errorf("line %d: room %q: %w", im.line, l.Room, err)
 	}
+	if e.Kind == record.Value {
+		return im.value(ctx, &e)
+	}
 	if _, ok := im.existing.of[im.existing.key(e.Room)]; ok {
 		return fmt.Errorf("line %d: room %q has publications in the data directory: import into an empty directory, or remove the lines of this room", im.line, e.Room)
 	}
@@ -127,6 +135,19 @@ func (im *importer) one(ctx context.Context, line []byte) error {
 	if e.Kind == record.Publish {
 		im.writing.Publications++
 	}
+	return nil
+}
+
+// value adds the line of a value.
+func (im *importer) value(ctx context.Context, e *record.Entry) error {
+	if _, ok := im.values.values[im.values.nameOf(e)]; ok {
+		return fmt.Errorf("line %d: room %q: key %q has a value in the data directory: import into an empty directory, or remove the line", im.line, e.Room, e.Key)
+	}
+	if err := im.add(ctx, e); err != nil {
+		return err
+	}
+	im.writing.Lines++
+	im.writing.Values++
 	return nil
 }
 

@@ -59,7 +59,7 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 		{good + jsonLine("", 1, 2, ""), `line 3: room "": must have 1 to`},
 		{good + jsonLine(strings.Repeat("x", 300), 1, 2, ""), `line 3: room "xxx`},
 		{good + jsonLine("new", 1, 2, `,"key":"`+strings.Repeat("k", 200)+`"`), "line 3: key: has 200 bytes, at most 128 are allowed"},
-		{good + jsonLine("new", 1, 2, `,"kind":"say"`), `line 3: room "new": kind "say": must be clear, or absent`},
+		{good + jsonLine("new", 1, 2, `,"kind":"say"`), `line 3: room "new": kind "say": must be clear or value, or absent`},
 		{good + jsonLine("new", 1, 2, `,"form":"xml"`), `line 3: room "new": form "xml": must be json, text or binary`},
 		{good + jsonLine("new", 1, 2, `,"form":"text"`), `line 3: room "new": data: must be a string`},
 		{good + jsonLine("new", 1, 2, `,"form":"binary"`), `line 3: room "new": data: must be in b64data`},

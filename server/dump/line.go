@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // Line is one line of an export.
 type Line struct {
-	Kind         string            `json:"kind,omitempty"` // empty for a publication; kindClear
+	Kind         string            `json:"kind,omitempty"` // empty for a publication
 	Room         string            `json:"room"`
 	Offset       uint64            `json:"offset"`
 	Epoch        string            `json:"epoch"`
@@ -33,8 +34,33 @@ type Line struct {
 	Notice       bool              `json:"notice,omitempty"`
 }
 
-// kindClear is the kind of a line without a publication: the history of the room up to the offset was dropped, and the position stays.
-const kindClear = "clear"
+// Kinds of lines without a publication.
+const (
+	kindClear = "clear" // the history of the room up to the offset was dropped, and the position stays
+	kindValue = "value" // a value of the room, or of users if there is no room: Key and Data
+)
+
+// valueLine is a line of a value: a Line with fewer members.
+type valueLine struct {
+	Kind   string          `json:"kind"`
+	Room   string          `json:"room"`
+	Key    string          `json:"key"`
+	Time   Time            `json:"time"`
+	Data   json.RawMessage `json:"data,omitempty"`
+	Base64 []byte          `json:"b64data,omitempty"`
+}
+
+// lineOfValue returns the line of a value.
+func lineOfValue(e *record.Entry) *valueLine {
+	l := &valueLine{Kind: kindValue, Room: e.Room, Key: e.Key, Time: Time(e.UnixMilli)}
+	var compact bytes.Buffer
+	if json.Compact(&compact, e.Data) == nil && bytes.Equal(compact.Bytes(), e.Data) {
+		l.Data = e.Data
+	} else {
+		l.Base64 = e.Data // JSON with spaces would change
+	}
+	return l
+}
 
 // Time is a time in milliseconds since 1970, as text of RFC 3339 in UTC.
 type Time int64
@@ -127,13 +153,39 @@ func (l *Line) entry() (record.Entry, error) {
 	case kindClear:
 		e.Kind = record.Clear
 		return e, nil
+	case kindValue:
+		return l.value()
 	default:
-		return e, fmt.Errorf("kind %q: must be %s, or absent for a publication", l.Kind, kindClear)
+		return e, fmt.Errorf("kind %q: must be %s or %s, or absent for a publication", l.Kind, kindClear, kindValue)
 	}
 	if p := (record.Publisher{User: l.User, Client: l.Client, ConnInfo: l.ConnInfo, ChanInfo: l.ChanInfo}); l.User != "" || l.Client != "" || len(l.ConnInfo)+len(l.ChanInfo) > 0 {
 		e.Info = p.Append(nil)
 	}
 	return e, l.readData(&e)
+}
+
+// value returns the entry of a line of a value.
+func (l *Line) value() (record.Entry, error) {
+	e := record.Entry{Kind: record.Value, Room: l.Room, Key: l.Key, UnixMilli: int64(l.Time), Data: l.Base64}
+	if len(l.Data) > 0 {
+		if len(l.Base64) > 0 {
+			return e, fmt.Errorf("data and b64data: only one may be present")
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, l.Data); err != nil {
+			return e, fmt.Errorf("data: %w", err)
+		}
+		e.Data = compact.Bytes()
+	}
+	switch {
+	case l.Key == "" || len(l.Key) > chat.MaxValueKey:
+		return e, fmt.Errorf("key: has %d bytes, 1 to %d are allowed", len(l.Key), chat.MaxValueKey)
+	case len(e.Data) == 0:
+		return e, fmt.Errorf("data: must not be empty in a value")
+	case l.Offset > 0:
+		return e, fmt.Errorf("offset: a value has none")
+	}
+	return e, nil
 }
 
 // readData sets the form and the data of an entry.

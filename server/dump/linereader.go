@@ -53,9 +53,10 @@ func parseLine(line []byte) (*Line, error) {
 		return nil, fmt.Errorf("has more than one JSON object")
 	}
 	switch {
+	case l.Kind == kindValue && l.Room == "": // of users
 	case !chat.ValidRoomName(l.Room):
 		return nil, fmt.Errorf("room %q: must have 1 to %d bytes of visible UTF-8", l.Room, chat.MaxRoomName)
-	case len(l.Key) > chat.MaxIdempotencyKey:
+	case l.Kind != kindValue && len(l.Key) > chat.MaxIdempotencyKey:
 		return nil, fmt.Errorf("key: has %d bytes, at most %d are allowed", len(l.Key), chat.MaxIdempotencyKey)
 	}
 	return l, nil

@@ -30,7 +30,7 @@ func (h *Home) Add(p Proposal, entries []record.Entry) error {
 		if err := b.writer.Add(&entries[i]); err != nil {
 			return fmt.Errorf("add to the record: %w", err)
 		}
-		if entries[i].Key != "" {
+		if hasIdempotencyKey(&entries[i]) {
 			b.until = time.Now().Add(h.cfg.KeepKeys)
 		}
 	}
@@ -38,6 +38,9 @@ func (h *Home) Add(p Proposal, entries []record.Entry) error {
 	b.proposals = append(b.proposals, p)
 	return nil
 }
+
+// hasIdempotencyKey reports whether the record of an entry stays for KeepKeys.
+func hasIdempotencyKey(e *record.Entry) bool { return e.Key != "" && e.Kind != record.Value }
 
 // openFor returns the open batch, a new one if size bytes do not fit in it. h.mu is held.
 func (h *Home) openFor(size int) *batch {
@@ -174,7 +177,7 @@ func (h *Home) apply(b *batch) {
 		h.rooms.Commit(rec, after)
 	}
 	h.records.settle(time.Now())
-	trim := h.records.excess(h.cfg.MaxBytes)
+	trim := h.records.excess(h.cfg.MaxBytes, h.rooms.Kept())
 	h.applying.Unlock()
 
 	if b.result != nil {
@@ -185,7 +188,7 @@ func (h *Home) apply(b *batch) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.spare) < maxSpare && b.own == nil {
+	if len(h.spare) < maxSpare && b.result == nil {
 		b.recycle()
 		h.spare = append(h.spare, b)
 	}

@@ -10,6 +10,9 @@
 // Add returns ErrNotReady. Run then opens the log again, replays the records behind the last one that was applied, and appends a fence. A
 // record with an unknown outcome is found by that replay, or never: the fence has its sequence number.
 //
+// The log loses its oldest records when half of them are not needed, or when it is too large (Run). Before that, the rooms propose again what only
+// these records have, a part at a time (Rooms.Carry), and the home appends a checkpoint.
+//
 // State and its life: all of it is in the log. A restart replays the log before it serves (Open). A reload of the configuration changes
 // nothing here. On a second node, a fence ends the appends of this one.
 package home

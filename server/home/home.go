@@ -39,6 +39,11 @@ type Rooms interface {
 	Lost(seq uint64, rooms []string)
 	// Repairs returns entries for the log at the end of a replay. The home calls Replay with them after their commit.
 	Repairs() []record.Entry
+	// Kept returns the bytes of what Carry may have to propose, about.
+	Kept() int64
+	// Carry proposes again what only records up to seq have, a part at a time: the home calls it until more is false. It leaves out what
+	// an open proposal replaces. The error is one of Add.
+	Carry(seq uint64) (more bool, err error)
 	// Checkpoint returns entries that keep the state that only records up to seq have. The home calls Replay with them after their commit,
 	// and then removes these records.
 	Checkpoint(seq uint64) []record.Entry

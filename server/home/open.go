@@ -143,7 +143,7 @@ func (r *replay) read(seq uint64, b []byte) error {
 			break
 		}
 		r.entries++
-		if r.e.Key != "" {
+		if hasIdempotencyKey(&r.e) {
 			rec.keep(time.UnixMilli(r.e.UnixMilli).Add(h.cfg.KeepKeys))
 		}
 		h.rooms.Replay(rec, &r.e)

@@ -56,9 +56,10 @@ func (rl *recordList) kill() {
 // minTrim is the part of the largest log that a trim removes at least: each trim writes a checkpoint.
 const minTrim = 1. / 64
 
-// excess reports whether a trim is due: the dead records are half of the log, or the log is larger than maxBytes.
-func (rl *recordList) excess(maxBytes int64) bool {
-	return rl.freed >= max(int64(minTrim*float64(maxBytes)), rl.bytes) || rl.bytes+rl.freed > maxBytes
+// excess reports whether a trim is due: the dead records are half of the log, or the log is larger than maxBytes. kept is the bytes of what
+// the rooms carry forward (Rooms.Carry), which the dead records may have: a trim appends at most half of what it removes.
+func (rl *recordList) excess(maxBytes, kept int64) bool {
+	return rl.freed >= max(int64(minTrim*float64(maxBytes)), rl.bytes, 2*kept) || rl.bytes+rl.freed > maxBytes
 }
 
 // cut decides which records a trim removes, and returns the number of the newest of them; 0 for none. A log above maxBytes loses its oldest

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/throng-chat/throng/server/record"
 )
 
 // Waits between attempts to open the log.
@@ -76,15 +74,11 @@ func (h *Home) recover(ctx context.Context) {
 func (h *Home) trim(ctx context.Context) {
 	h.applying.Lock()
 	seq := h.records.cut(h.cfg.MaxBytes, time.Now())
-	var entries []record.Entry
-	if seq > 0 {
-		entries = h.rooms.Checkpoint(seq)
-	}
 	h.applying.Unlock()
 	if seq == 0 {
 		return
 	}
-	if err := h.appendOwn(ctx, entries); err != nil {
+	if err := h.keep(ctx, seq); err != nil {
 		h.cfg.Log.Warn("append a checkpoint of durable rooms", "error", err)
 		return // the next commit makes a trim due again
 	}
@@ -101,41 +95,64 @@ func (h *Home) trim(ctx context.Context) {
 	h.cfg.Metrics.Trims.Inc()
 }
 
-// appendOwn appends entries of the home itself, and waits until they are committed and replayed.
-func (h *Home) appendOwn(ctx context.Context, entries []record.Entry) error {
+// keep appends again what only records up to seq have.
+func (h *Home) keep(ctx context.Context, seq uint64) error {
+	for {
+		more, err := h.rooms.Carry(seq)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break // the records of the checkpoint are behind the last part
+		}
+		// An empty record: the part before it is committed when it is.
+		if err := h.appendBatch(ctx, &batch{}); err != nil {
+			return err
+		}
+	}
+	h.applying.Lock()
+	entries := h.rooms.Checkpoint(seq)
+	h.applying.Unlock()
 	for len(entries) > 0 {
-		b := &batch{result: make(chan error, 1)}
+		b := &batch{}
 		n, err := b.fill(entries)
 		if err != nil {
 			return err
 		}
 		b.own, entries = entries[:n], entries[n:]
-		h.mu.Lock()
-		if h.state != Ready {
-			h.mu.Unlock()
-			return ErrNotReady
-		}
-		if h.open != nil {
-			h.full = append(h.full, h.open)
-			h.open = nil
-		}
-		h.full = append(h.full, b)
-		h.pending += b.writer.Size() - emptySize
-		h.mu.Unlock()
-		h.Kick()
-		select {
-		case err := <-b.result:
-			if err != nil {
-				return err
-			}
-		case <-h.failed:
-			signal(h.failed) // Run discards the batch
-			return ErrNotReady
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := h.appendBatch(ctx, b); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// appendBatch appends a batch of the home itself behind all proposals, and waits until it is committed and replayed.
+func (h *Home) appendBatch(ctx context.Context, b *batch) error {
+	result := make(chan error, 1)
+	b.result = result
+	h.mu.Lock()
+	if h.state != Ready {
+		h.mu.Unlock()
+		return ErrNotReady
+	}
+	if h.open != nil {
+		h.full = append(h.full, h.open)
+		h.open = nil
+	}
+	h.full = append(h.full, b)
+	h.pending += b.writer.Size() - emptySize
+	h.mu.Unlock()
+	h.Kick()
+	select {
+	case err := <-result:
+		return err
+	case <-h.failed:
+		signal(h.failed) // Run discards the batch
+		return ErrNotReady
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Close stops accepting proposals, and waits until those that were accepted are committed or discarded, or until ctx ends. Run must still

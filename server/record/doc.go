@@ -10,7 +10,7 @@
 //
 //	| bytes   | field    | contents                                                                          |
 //	|---------|----------|-----------------------------------------------------------------------------------|
-//	| 1       | version  | 1                                                                                 |
+//	| 1       | version  | 2 if the record has a value, else 1                                               |
 //	| 4       | checksum | CRC32C (Castagnoli) of the version byte and all bytes after the checksum,         |
 //	|         |          | little-endian                                                                     |
 //	| uvarint | term     | number of the fence after which the writer appends                                |
@@ -21,7 +21,8 @@
 //
 //	| bytes   | field       | present if   | contents                                                                  |
 //	|---------|-------------|--------------|---------------------------------------------------------------------------|
-//	| 1       | kind        | always       | 1 publish, 2 redact, 3 clear, 4 generation, 5 fence; 6 is reserved        |
+//	| 1       | kind        | always       | 1 publish, 2 redact, 3 clear, 4 generation, 5 fence; 6 is reserved;       |
+//	|         |             |              | 7 value: since version 2                                                  |
 //	| 1       | shape       | always       | bits 0 to 3: form of the data; bit 4: change; bit 5: notice; others 0     |
 //	| 1       | fields      | always       | bit 0 edge, 1 key, 2 version, 3 tags, 4 info, 5 data, 6 same room;        |
 //	|         |             |              | bit 7 is 0                                                                |
@@ -32,12 +33,12 @@
 //	|         |             |              | since 1970                                                                |
 //	| uvarint | edge        | bit 0        | node of the publisher                                                     |
 //	| uvarint | edge number | bit 0        | number that this node gave the publication                                |
-//	| text    | key         | bit 1        | idempotency key                                                           |
+//	| text    | key         | bit 1        | idempotency key; of a value: its key                                      |
 //	| uvarint | version     | bit 2        | version number                                                            |
 //	| text    | epoch       | bit 2        | version epoch                                                             |
 //	| uvarint | tags        | bit 3        | number of tags, then for each tag two texts: name, value. Names ascend    |
 //	| text    | info        | bit 4        | the publisher: four texts: user, client, connection info, channel info    |
-//	| text    | data        | bit 5        | data of the publication                                                   |
+//	| text    | data        | bit 5        | data of the publication; of a value: the value                            |
 //
 // A text is a uvarint length in bytes, then the bytes. A field that is empty is absent.
 //

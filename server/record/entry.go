@@ -3,8 +3,11 @@ package record
 // MaxRecord is the largest record in bytes: a NATS message of the default limit of 1 MiB, less room for its headers.
 const MaxRecord = 1<<20 - 1<<10
 
-// Version is the version of the format that Writer writes.
-const Version = 1
+// Versions of the format. A record has the lowest version that can express its entries, so each record has exactly one encoding.
+const (
+	firstVersion = 1
+	Version      = 2 // with values
+)
 
 // Kind is the kind of an entry. The numbers are part of the format.
 type Kind uint8
@@ -16,9 +19,10 @@ const (
 	Generation Kind = 4 // rooms without a stored position begin with this generation
 	Fence      Kind = 5 // a new owner of the log: records with an older term do not count
 	handover   Kind = 6 // reserved for several nodes: neither written nor read
+	Value      Kind = 7 // the value of Key in the room is Data; without Data, it is removed. Without Key, all values of the room are. Since version 2
 )
 
-var kindNames = [...]string{Publish: "publish", Redact: "redact", Clear: "clear", Generation: "generation", Fence: "fence"}
+var kindNames = [...]string{Publish: "publish", Redact: "redact", Clear: "clear", Generation: "generation", Fence: "fence", Value: "value"}
 
 func (k Kind) String() string {
 	if k.known() {
@@ -27,7 +31,15 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-func (k Kind) known() bool { return k >= Publish && k < handover }
+func (k Kind) known() bool { return k >= Publish && k < handover || k == Value }
+
+// version returns the first version of the format that has the kind.
+func (k Kind) version() byte {
+	if k == Value {
+		return Version
+	}
+	return firstVersion
+}
 
 // ofRoom reports whether an entry of this kind needs a room.
 func (k Kind) ofRoom() bool { return k == Publish || k == Redact || k == Clear }
@@ -50,7 +62,7 @@ type Entry struct {
 	UnixMilli  int64 // time of publication, in milliseconds since 1970
 	Edge       uint64
 	EdgeNumber uint64 // number that the node Edge gave the publication; 0 on one node
-	Key        string // idempotency key; empty for none
+	Key        string // idempotency key, empty for none; of a Value its key
 	Version    PublicationVersion
 	Tags       map[string]string
 	Info       []byte // a Publisher; empty for none

@@ -14,6 +14,7 @@ func FuzzReader(f *testing.F) {
 	for i := range examples() {
 		f.Add(seal(f, Header{}, examples()[i:i+1]))
 	}
+	f.Add(seal(f, exampleHeader, valueExamples()))
 	f.Add([]byte{})
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -45,6 +46,7 @@ func FuzzReader(f *testing.F) {
 func FuzzWriter(f *testing.F) {
 	f.Add(uint8(1), uint8(2), true, false, "room", uint64(1), uint64(2), int64(3), uint64(4), "key", "epoch", "tag", []byte("info"), []byte("data"), uint16(77))
 	f.Add(uint8(5), uint8(0), false, true, "", uint64(0), uint64(0), int64(-1), uint64(0), "", "", "", []byte{}, []byte{}, uint16(0))
+	f.Add(uint8(7), uint8(0), false, false, "", uint64(0), uint64(0), int64(9), uint64(0), "key", "", "", []byte{}, []byte("value"), uint16(9))
 	f.Fuzz(func(t *testing.T, kind, form uint8, change, notice bool, room string, generation, offset uint64, milli int64, number uint64, key, epoch, tag string, info, data []byte, bit uint16) {
 		first := Entry{
 			Kind: Kind(kind), Form: form, Change: change, Notice: notice, Room: room, Generation: generation, Offset: offset, UnixMilli: milli, Edge: number, EdgeNumber: generation,

@@ -9,6 +9,7 @@ import (
 type Reader struct {
 	cursor
 	entries int    // read
+	version byte   // that these need
 	room    string // of the last entry
 	milli   int64  // of the last entry
 }
@@ -25,8 +26,9 @@ func Open(b []byte) (Header, Reader, error) {
 	if stored, computed := binary.LittleEndian.Uint32(b[checksumAt:]), checksum(b); stored != computed {
 		return Header{}, Reader{}, fmt.Errorf("%w: its checksum is %08x, its %d bytes have %08x", ErrChecksum, stored, len(b), computed)
 	}
-	if b[0] != Version {
-		return Header{}, Reader{}, fmt.Errorf("%w: found version %d, this throng reads version %d: start the newer throng that wrote it", ErrVersion, b[0], Version)
+	if b[0] < firstVersion || b[0] > Version {
+		return Header{}, Reader{}, fmt.Errorf("%w: found version %d, this throng reads versions %d to %d: start the newer throng that wrote it",
+			ErrVersion, b[0], firstVersion, Version)
 	}
 	r := Reader{cursor: cursor{b: b, at: bodyAt}}
 	h := Header{Term: r.uvarint("term"), Expected: r.uvarint("expected")}
@@ -43,6 +45,10 @@ func (r *Reader) Entries() int { return r.entries }
 // epoch, Info and Data refer to the record; Tags is a new map whose strings refer to it. Copy what you keep: otherwise it is valid only as
 // long as the record, and keeps the whole record in memory.
 func (r *Reader) Next(e *Entry) (ok bool, err error) {
+	if r.err == nil && r.at == len(r.b) && max(r.version, firstVersion) != r.b[0] {
+		r.start = r.at
+		r.fail("version %d: its entries need version %d", r.b[0], max(r.version, firstVersion))
+	}
 	if r.err != nil || r.at == len(r.b) {
 		return false, r.err
 	}
@@ -55,7 +61,7 @@ func (r *Reader) Next(e *Entry) (ok bool, err error) {
 		return false, r.err
 	}
 	r.entries++
-	r.room, r.milli = e.Room, e.UnixMilli
+	r.room, r.milli, r.version = e.Room, e.UnixMilli, max(r.version, e.Kind.version())
 	return true, nil
 }
 
@@ -64,8 +70,8 @@ func (r *Reader) next(e *Entry) {
 	kind, shape, has := r.byte("kind"), r.byte("shape"), r.byte("fields")
 	e.Kind, e.Form, e.Change, e.Notice = Kind(kind), shape&formMask, shape&bitChange != 0, shape&bitNotice != 0
 	switch {
-	case !e.Kind.known():
-		r.fail("kind %d: must be %d to %d", kind, Publish, Fence)
+	case !e.Kind.known() || e.Kind.version() > r.b[0]:
+		r.fail("kind %d: must be %d to %d, or in version %d %d", kind, Publish, Fence, Version, Value)
 	case shape&^(formMask|bitChange|bitNotice) != 0:
 		r.fail("shape %#02x: unknown bits", shape)
 	case has&^knownFields != 0:

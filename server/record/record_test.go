@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -25,6 +26,16 @@ func examples() []Entry {
 		{Kind: Publish, Room: "chat:lobby", Notice: true, Form: MaxForm, Version: PublicationVersion{Number: 5, Epoch: "e"}, Edge: 1<<64 - 1},
 		{Kind: Clear, Room: "chat:lobby", Offset: 3, EdgeNumber: 1, Version: PublicationVersion{Epoch: "e"}},
 	}
+}
+
+// valueExamples have values between the entries of version 1.
+func valueExamples() []Entry {
+	return append(examples(),
+		Entry{Kind: Value, Room: "chat:lobby", UnixMilli: 1_790_000_000_003, Key: "m/ann", Data: []byte(`"owner"`)},
+		Entry{Kind: Value, Room: "chat:lobby", UnixMilli: 1_790_000_000_003, Key: "m/bob"},
+		Entry{Kind: Value, UnixMilli: 1_790_000_000_004, Key: "mute/ann", Data: []byte{0, 255}},
+		Entry{Kind: Value, Room: "chat:gone"},
+	)
 }
 
 var exampleHeader = Header{Term: 4, Expected: 1234}
@@ -69,23 +80,51 @@ func TestARecordReadsBackAsWritten(t *testing.T) {
 // Stored records must be readable by all later versions: if this test fails, the format has changed. See doc.go.
 func TestTheFormatIsThatOfTheGoldenFile(t *testing.T) {
 	t.Parallel()
-	const file = "testdata/version-1.record"
-	b := seal(t, exampleHeader, examples())
-	if *update {
-		if err := os.WriteFile(file, b, 0o644); err != nil {
+	for version, entries := range map[byte][]Entry{1: examples(), 2: valueExamples()} {
+		file := fmt.Sprintf("testdata/version-%d.record", version)
+		b := seal(t, exampleHeader, entries)
+		if *update {
+			if err := os.WriteFile(file, b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if !bytes.Equal(b, golden) || b[0] != version {
+			t.Errorf("the examples are encoded as\n%x, want version %d:\n%x", b, version, golden)
+		}
+		h, got, err := readAll(golden)
+		if err != nil || h != exampleHeader || !reflect.DeepEqual(got, entries) {
+			t.Errorf("the golden file of version %d reads as %+v %+v %v", version, h, got, err)
+		}
 	}
-	golden, err := os.ReadFile(file)
-	if err != nil {
+}
+
+// A record has the lowest version of its entries: a throng before version 2 reads a log without values.
+func TestTheVersionIsThatOfTheEntries(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		entries []Entry
+		version byte
+	}{{nil, 1}, {examples(), 1}, {valueExamples(), 2}} {
+		b := seal(t, Header{}, c.entries)
+		if b[0] != c.version {
+			t.Errorf("%d entries: got version %d, want %d", len(c.entries), b[0], c.version)
+		}
+		b[0] = 3 - c.version
+		if _, _, err := readAll(resealed(b)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%d entries in version %d: got %v, want %v", len(c.entries), b[0], err, ErrMalformed)
+		}
+	}
+	var w Writer
+	if err := w.Add(&Entry{Kind: Value, Key: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(b, golden) {
-		t.Errorf("the examples are encoded as\n%x, want\n%x", b, golden)
-	}
-	h, got, err := readAll(golden)
-	if err != nil || h != exampleHeader || !reflect.DeepEqual(got, examples()) {
-		t.Errorf("the golden file reads as %+v %+v %v", h, got, err)
+	w.Reset()
+	if b := w.Seal(Header{}); b[0] != 1 {
+		t.Errorf("after Reset: got version %d, want 1", b[0])
 	}
 }
 
@@ -150,9 +189,9 @@ func resealed(b []byte) []byte {
 func TestANewerVersionIsNamed(t *testing.T) {
 	t.Parallel()
 	b := seal(t, exampleHeader, examples())
-	b[0] = 2
+	b[0] = 3
 	_, _, err := Open(resealed(b))
-	if want := "found version 2, this throng reads version 1"; !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), want) {
+	if want := "found version 3, this throng reads versions 1 to 2"; !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	if _, _, err := Open(b); !errors.Is(err, ErrChecksum) {
@@ -170,6 +209,7 @@ func TestMalformedFieldsAreNamed(t *testing.T) {
 	}{
 		{[]byte{0, 0, sameRoom, 0, 0, 0}, "kind 0: must be 1 to 5"},
 		{[]byte{6, 0, sameRoom, 0, 0, 0}, "kind 6: must be 1 to 5"},
+		{[]byte{7, 0, sameRoom, 0, 0, 0}, "kind 7: must be 1 to 5, or in version 2 7"},
 		{[]byte{1}, "shape: the record ends"},
 		{[]byte{5, 0x40, sameRoom, 0, 0, 0}, "shape 0x40: unknown bits"},
 		{[]byte{5, 0, 0x80 | sameRoom, 0, 0, 0}, "fields 0xc0: unknown bits"},

@@ -17,6 +17,7 @@ type Writer struct {
 	room    string // of the last entry
 	milli   int64  // of the last entry
 	names   []string
+	version byte // that the entries need; 0 without entries
 	sealed  bool
 }
 
@@ -53,7 +54,7 @@ func (w *Writer) Add(e *Entry) error {
 		return fmt.Errorf("%w: it has %d bytes, the entry has %d, and a record has at most %d: seal it first", ErrFull, before, size-before, MaxRecord)
 	}
 	w.entries++
-	w.room, w.milli = e.Room, e.UnixMilli
+	w.room, w.milli, w.version = e.Room, e.UnixMilli, max(w.version, e.Kind.version())
 	return nil
 }
 
@@ -61,7 +62,7 @@ func (w *Writer) Add(e *Entry) error {
 func (w *Writer) check(e *Entry) error {
 	switch {
 	case !e.Kind.known():
-		return invalid("kind %d: must be %d to %d", e.Kind, Publish, Fence)
+		return invalid("kind %d: must be %d to %d, or %d", e.Kind, Publish, Fence, Value)
 	case e.Form > MaxForm:
 		return invalid("form %d: must be at most %d", e.Form, MaxForm)
 	case e.Kind.ofRoom() && e.Room == "":
@@ -142,7 +143,7 @@ func (w *Writer) Seal(h Header) []byte {
 		w.b = append(w.b, make([]byte, maxHeader)...)
 	}
 	var head [maxHeader]byte
-	head[0] = Version
+	head[0] = max(w.version, firstVersion)
 	n := bodyAt + binary.PutUvarint(head[bodyAt:], h.Term)
 	n += binary.PutUvarint(head[n:], h.Expected)
 	b := w.b[maxHeader-n:]
