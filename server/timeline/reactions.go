@@ -15,39 +15,39 @@ type emoji struct {
 	users []uint32 // numbers of people, ascending
 }
 
-func (o *emoji) memory() int { return emojiCost + textBytes(o.text) + len(o.users)*reactionCost }
+func (em *emoji) memory() int { return emojiCost + textBytes(em.text) + len(em.users)*reactionCost }
 
 // has reports whether a user has reacted. Nil has no users.
-func (o *emoji) has(p *person) bool {
-	if o == nil || p == nil {
+func (em *emoji) has(p *person) bool {
+	if em == nil || p == nil {
 		return false
 	}
-	_, found := slices.BinarySearch(o.users, p.number)
+	_, found := slices.BinarySearch(em.users, p.number)
 	return found
 }
 
 // find returns the emoji with a text, nil if the message does not have it.
-func (r *rare) find(text string) *emoji {
-	if r == nil {
+func (ra *rare) find(text string) *emoji {
+	if ra == nil {
 		return nil
 	}
-	for i := range r.reactions {
-		if r.reactions[i].text == text {
-			return &r.reactions[i]
+	for i := range ra.reactions {
+		if ra.reactions[i].text == text {
+			return &ra.reactions[i]
 		}
 	}
 	return nil
 }
 
 // reactionCounts returns the number of emojis and of reactions, and the bytes of the user IDs.
-func (r *rare) reactionCounts() (emojis, count, bytes int) {
-	if r == nil {
+func (ra *rare) reactionCounts() (emojis, count, bytes int) {
+	if ra == nil {
 		return 0, 0, 0
 	}
-	for i := range r.reactions {
-		count += len(r.reactions[i].users)
+	for i := range ra.reactions {
+		count += len(ra.reactions[i].users)
 	}
-	return len(r.reactions), count, r.bytes
+	return len(ra.reactions), count, ra.bytes
 }
 
 // reactionBound returns the bound that one more reaction would exceed if all pending ones were folded; empty for none.

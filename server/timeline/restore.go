@@ -105,18 +105,18 @@ func readSnapshot(b []byte) (*snapshot, error) {
 	return s, c.err
 }
 
-func (s *snapshot) readMentions(c *cursor) {
+func (sn *snapshot) readMentions(c *cursor) {
 	for range c.count("mentions", MaxMentions) {
 		user := c.text("mention", MaxMention)
-		if user == "" || slices.Contains(s.mentions, user) {
+		if user == "" || slices.Contains(sn.mentions, user) {
 			c.fail("mention", "found %q twice, or an empty one", user)
 			return
 		}
-		s.mentions = append(s.mentions, user)
+		sn.mentions = append(sn.mentions, user)
 	}
 }
 
-func (s *snapshot) readEmojis(c *cursor) {
+func (sn *snapshot) readEmojis(c *cursor) {
 	total, size := 0, 0
 	for range c.count("emojis", MaxEmojis) {
 		o := snapshotEmoji{text: c.text("emoji", MaxEmoji)}
@@ -137,13 +137,13 @@ func (s *snapshot) readEmojis(c *cursor) {
 			c.fail("emojis", "found %d reactions with %d bytes of user IDs, or an emoji without users", total, size)
 			return
 		}
-		for i := range s.emojis {
-			if s.emojis[i].text == o.text {
+		for i := range sn.emojis {
+			if sn.emojis[i].text == o.text {
 				c.fail("emoji", "found %q twice", o.text)
 				return
 			}
 		}
-		s.emojis = append(s.emojis, o)
+		sn.emojis = append(sn.emojis, o)
 	}
 }
 
