@@ -96,6 +96,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/fanout", module + "/server/ws", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/limiter": {},
+		"/server/marker":  {},
 		"/server/proxyheader": {
 			"github.com/pires/go-proxyproto",
 		},
