@@ -130,7 +130,7 @@ func (c *Config) validateEvents(p *problems) {
 	}
 	switch {
 	case c.Resume && c.Protocol.Resume == nil:
-		p.reject("resume: protocol %s has no recovery: use --protocol centrifugo", c.Protocol.Name)
+		p.reject("resume: protocol %s has no recovery: use --protocol centrifugo or centrifugo-protobuf", c.Protocol.Name)
 	case c.Resume && c.Kill == 0 && c.Churn == 0:
 		p.reject("resume: no connection leaves and returns: use --churn, or the scenario storm")
 	}

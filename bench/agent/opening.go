@@ -1,11 +1,5 @@
 package agent
 
-import (
-	"bytes"
-	"strconv"
-	"strings"
-)
-
 // opened ends c's opening. c is a member now, unless err is set. The caller holds the poller's lock.
 func (p *poller) opened(c *conn, err error, at int64) {
 	h := c.handshake
@@ -77,7 +71,7 @@ func (p *poller) stepText(c *conn, step int) string {
 	case c.position == nil:
 		text = resume.Join
 	default:
-		text = strings.NewReplacer("{{offset}}", strconv.FormatUint(c.position.offset, 10), "{{epoch}}", c.position.epoch).Replace(resume.Rejoin)
+		text = p.protocol.rejoin(c.position)
 	}
 	if text = fill(text, c.handshake.room); p.protocol.Binary {
 		return withLengths(text)
@@ -89,19 +83,17 @@ func (p *poller) stepText(c *conn, step int) string {
 // Otherwise the returning client keeps its place in the log of its room, so that the delivery check finds the missing messages. They count
 // as a gap that the server reported.
 func (p *poller) joined(c *conn, text []byte, at int64) error {
-	resume := p.protocol.Resume
-	answer, _ := p.answer(text)
-	back := c.position != nil
-	if back && bytes.Contains(answer, []byte(resume.Recovered)) {
+	answer, _ := p.protocol.answer(text)
+	reply, back := p.protocol.joinReply(answer), c.position != nil
+	if back && reply.recovered {
 		p.count.Resumed++
 		return nil // the place is unchanged; the publications in the response advance it
 	}
-	now, ok := resume.position(answer)
 	switch {
-	case !ok && !back:
+	case !reply.positioned && !back:
 		return errNoPosition
-	case ok:
-		c.position = &now
+	case reply.positioned:
+		c.position = &reply.position
 	}
 	if back {
 		p.count.Resumed++

@@ -85,6 +85,10 @@ var Protocols = []Protocol{
 		Publish: "{{(}}\x08\x03\x3a{{(}}\x0a{{(}}{{room}}{{)}}\x12{{(}}{\"text\":\"{{payload}}\"}{{)}}{{)}}{{)}}",
 		Ping:    "\x00",
 		Pong:    "\x00",
+		Resume: &Resume{
+			Join:   "{{(}}\x08\x02\x2a{{(}}\x0a{{(}}{{room}}{{)}}\x50\x01{{)}}{{)}}",
+			Rejoin: "{{(}}\x08\x02\x2a{{(}}\x0a{{(}}{{room}}{{)}}\x18\x01\x32{{(}}{{epoch}}{{)}}\x38{{offset}}\x50\x01{{)}}{{)}}",
+		},
 	},
 	{
 		// Socket.IO 5 over Engine.IO 4. Socket.IO leaves rooms to the application: most applications use the events join and message.

@@ -77,7 +77,7 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 	}
 	if joins && c.position != nil {
 		var answer []byte
-		answer, text = p.answer(text)
+		answer, text = p.protocol.answer(text)
 		p.messages(c, answer, at, true)
 	}
 	p.messages(c, text, at, false)
@@ -86,7 +86,7 @@ func (p *poller) text(c *conn, text []byte, at int64) bool {
 
 // messages processes all messages of the run in text. missed is set for recovered messages.
 func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
-	some := false
+	all, some := text, false
 	for {
 		i := bytes.Index(text, p.mark)
 		if i < 0 {
@@ -99,7 +99,7 @@ func (p *poller) messages(c *conn, text []byte, at int64, missed bool) {
 		text, some = text[end:], true
 	}
 	if some && c.position != nil {
-		if offset, ok := p.protocol.Resume.firstOffset(text); ok {
+		if offset, ok := p.protocol.lastOffset(all, text); ok {
 			c.position.offset = offset
 		}
 	}
@@ -130,11 +130,4 @@ func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 	}
 	p.count.Deliveries++
 	return is
-}
-
-// answer splits a text into the line that answers the last step, and the live messages after it.
-func (p *poller) answer(text []byte) (answer, live []byte) {
-	i := max(0, bytes.Index(text, []byte(p.protocol.Steps[len(p.protocol.Steps)-1].Expect)))
-	answer, live, _ = bytes.Cut(text[i:], []byte("\n"))
-	return answer, live
 }

@@ -132,8 +132,8 @@ func TestPositionIsParsedFromResponses(t *testing.T) {
 		{`{"id":2,"subscribe":{}}`, position{}, false},
 		{``, position{}, false},
 	} {
-		if got, ok := centrifugo.Resume.position([]byte(tt.answer)); ok != tt.ok || ok && got != tt.want {
-			t.Errorf("%s: got %+v, %v, want %+v, %v", tt.answer, got, ok, tt.want, tt.ok)
+		if got := centrifugo.joinReply([]byte(tt.answer)); got.positioned != tt.ok || tt.ok && got.position != tt.want {
+			t.Errorf("%s: got %+v, want %+v, %v", tt.answer, got, tt.want, tt.ok)
 		}
 	}
 }

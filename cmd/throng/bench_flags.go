@@ -71,7 +71,7 @@ type rooms struct {
 	Rooms  *int     `help:"Number of rooms (default 1; chat: up to 50)."`
 	Zipf   *float64 `help:"Exponent of the room sizes: room k has a share of 1/k to that power; 0 makes all rooms the same size (default 0; chat: 1)."`
 	Churn  *share   `help:"Share of the connections that leave and rejoin per minute, such as 10% (default 0; chat: 10%)."`
-	Resume bool     `help:"Recover missed messages after a reconnect; count missing ones as lost. Needs --protocol centrifugo and a room with history."`
+	Resume bool     `help:"Recover missed messages after a reconnect; count missing ones as lost. Needs --protocol centrifugo or centrifugo-protobuf, and a room with history."`
 }
 
 // talk has the flags of the scenarios that publish in rooms.
