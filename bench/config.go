@@ -57,7 +57,7 @@ type Config struct {
 	Auto     bool          // the figures decide the warm-up
 	Drain    time.Duration // longest wait for missing messages after the last one was sent
 
-	PID     int    // the server's process, observed in /proc; 0 finds it if it is on this machine
+	PIDs    []int  // the server's processes, observed in /proc; none finds it if it is on this machine
 	Metrics string // URL of the server's /metrics; empty for none
 	Floor   bool   // measure the kernel's floor afterwards
 

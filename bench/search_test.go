@@ -194,7 +194,7 @@ func TestFloorLoadIsLimitedToOneCore(t *testing.T) {
 			c := DefaultConfig(Broadcast)
 			tt.change(&c)
 			r := &run{cfg: &c, layout: layOut(&c)}
-			got := r.floorConfig(&Child{URL: "ws://127.0.0.1/ws"})
+			got := r.floorConfig(&Child{URL: "ws://127.0.0.1/ws", PID: 1})
 			if got.Rate != tt.rate || got.Scenario != tt.scenario {
 				t.Errorf("got %d a second of %s, want %d of %s", got.Rate, got.Scenario, tt.rate, tt.scenario)
 			}

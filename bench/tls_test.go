@@ -189,7 +189,7 @@ func TestTheFloorHasNoTLS(t *testing.T) {
 	cfg := testConfig("wss://127.0.0.1:1/ws")
 	cfg.TLS = tlsclient.Settings{Insecure: true, CA: []byte("x")}
 	r := &run{cfg: &cfg, layout: layOut(&cfg), result: &result.Result{}}
-	floor := r.floorConfig(&Child{URL: "ws://127.0.0.1:2/ws"})
+	floor := r.floorConfig(&Child{URL: "ws://127.0.0.1:2/ws", PID: 1})
 	if err := floor.Validate(); err != nil || floor.TLS.Set() || floor.URLs[0] != "ws://127.0.0.1:2/ws" {
 		t.Errorf("got %v, %+v", err, floor.TLS)
 	}

@@ -157,8 +157,13 @@ func (c *Config) validateTimes(p *problems) {
 
 // validateAgents checks the agents and the observed process.
 func (c *Config) validateAgents(p *problems) {
-	if c.PID < 0 {
-		p.reject("pid = %d: must be a process ID, or 0 for automatic", c.PID)
+	for i, pid := range c.PIDs {
+		if pid < 1 {
+			p.reject("pid = %d: must be the ID of a process; without --pid, bench finds the server", pid)
+		}
+		if slices.Contains(c.PIDs[:i], pid) {
+			p.reject("pid: %d appears twice, but the usage of a process counts once", pid)
+		}
 	}
 	p.between("dials", c.Dials, bounds{low: 1, high: maxDials, of: " concurrent handshakes"})
 	p.between("ramp", c.Ramp, bounds{high: maxConnections, of: " connections/s, or 0 to open as fast as the server answers"})

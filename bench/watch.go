@@ -12,7 +12,8 @@ import (
 )
 
 // watch observes the server's processes during the run: their CPU time at each tick, and a row of all observable values of the first
-// process each second. It adds up the usage of several servers.
+// process each second. It adds up the usage of several servers, and of the
+// processes of one.
 type watch struct {
 	pids    []int
 	sampler *observe.Sampler
@@ -33,8 +34,8 @@ type watch struct {
 func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, error) {
 	w := &watch{result: r, cpu: map[int64]time.Duration{}, quit: make(chan struct{})}
 	if local(targets) {
-		if cfg.PID != 0 {
-			w.pids = []int{cfg.PID}
+		if len(cfg.PIDs) > 0 {
+			w.pids = cfg.PIDs
 		} else {
 			for _, t := range targets {
 				if pid := observe.FindListener(t.Address); pid != 0 {
@@ -52,7 +53,7 @@ func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, er
 		}
 		return w, nil
 	}
-	if _, err := observe.Read(w.pids[0], false); err != nil {
+	if _, err := w.sum(false); err != nil {
 		return nil, fmt.Errorf("pid: %w", err)
 	}
 	r.Target.PID, r.Target.Command = w.pids[0], observe.Command(w.pids[0])

@@ -1,11 +1,16 @@
 package bench
 
 import (
+	"net/netip"
 	"os"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
 )
 
@@ -31,5 +36,55 @@ func TestALateWatchKnowsTheEnd(t *testing.T) {
 	w.loaded()
 	if used, ok := w.at(end); !ok || used <= 0 {
 		t.Errorf("got %v, %v at the last tick of the run, want the used CPU time", used, ok)
+	}
+}
+
+// The usage of a server and of its proxy is added up. The result names the first process.
+func TestTheUsageOfSeveralProcessesIsAddedUp(t *testing.T) {
+	other := exec.Command("sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}()
+	here := []agent.Target{{Address: netip.MustParseAddrPort("127.0.0.1:1")}}
+	r := &result.Result{}
+	w, err := newWatch(&Config{PIDs: []int{other.Process.Pid, os.Getpid()}}, here, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.stop()
+	if r.Target.PID != other.Process.Pid || !strings.HasPrefix(r.Target.Command, "sleep") {
+		t.Errorf("got %+v, want the first process", r.Target)
+	}
+	own, err := observe.Read(os.Getpid(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// This process has used some CPU time, and the other one next to none.
+	if all := w.read(false); !slices.Equal(w.pids, []int{other.Process.Pid, os.Getpid()}) || all.CPU < own.CPU || own.CPU == 0 {
+		t.Errorf("got %+v of %v, want %+v at least", all, w.pids, own)
+	}
+}
+
+func TestEachProcessOfAServerMustBeVisible(t *testing.T) {
+	here := []agent.Target{{Address: netip.MustParseAddrPort("127.0.0.1:1")}}
+	if _, err := newWatch(&Config{PIDs: []int{os.Getpid(), 1<<31 - 1}}, here, &result.Result{}); err == nil || !strings.Contains(err.Error(), "pid: ") {
+		t.Errorf("got %v, want an error about the second process", err)
+	}
+}
+
+func TestEachProcessIsNamedOnce(t *testing.T) {
+	cfg := testConfig("ws://127.0.0.1:1")
+	for _, pids := range [][]int{{0}, {-1}, {5, 5}, {5, 6, 5}} {
+		cfg.PIDs = pids
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "pid") {
+			t.Errorf("%v: got %v", pids, err)
+		}
+	}
+	if cfg.PIDs = []int{5, 6}; cfg.Validate() != nil {
+		t.Errorf("%v: got %v", cfg.PIDs, cfg.Validate())
 	}
 }

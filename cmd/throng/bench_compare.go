@@ -135,7 +135,7 @@ func (ab *abCmd) one(ctx context.Context, cfg bench.Config, server string) (_ *r
 			return nil, err2
 		}
 		defer func() { err = errors.Join(err, child.Stop()) }()
-		cfg.URLs, cfg.PID = []string{ab.url(server, strings.TrimSuffix(child.URL, "/ws"))}, child.PID // the path is the protocol's
+		cfg.URLs, cfg.PIDs = []string{ab.url(server, strings.TrimSuffix(child.URL, "/ws"))}, []int{child.PID} // the path is the protocol's
 	}
 	if !strings.HasPrefix(cfg.URLs[0], "wss:") && !strings.HasPrefix(cfg.URLs[0], "https:") {
 		cfg.TLS = tlsclient.Settings{} // of the other server

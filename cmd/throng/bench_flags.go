@@ -34,7 +34,7 @@ type load struct {
 	Joined   string `help:"Protocol json: text that the reply to --join contains."`
 	Publish  string `help:"Protocol json: message to publish; {{payload}} is replaced by its text, {{room}} by the room name."`
 
-	PID     int    `name:"pid" default:"0" help:"Process ID of the server; 0 finds it on this machine."`
+	PID     []int  `name:"pid" help:"Process ID of the server (default: found on this machine). Give all of them if several processes serve, such as those of a proxy: their usage is added up."`
 	Metrics string `help:"URL of the server's /metrics, read once per second."`
 
 	Agents      int           `default:"0" help:"Number of processes that hold the connections; 0 for as few as the open-file limit allows."`
@@ -95,7 +95,7 @@ func (l *load) config(name string) (bench.Config, error) {
 	set(&c.Seed, l.Seed)
 	set(&c.Dials, l.Dials)
 	set((*perSecond)(&c.Ramp), l.Ramp)
-	c.Room, c.PID, c.Metrics = l.Room, l.PID, l.Metrics
+	c.Room, c.PIDs, c.Metrics = l.Room, l.PID, l.Metrics
 	c.Agents, c.Remote, c.Token, c.DialTimeout, c.Pollers = l.Agents, l.Remote, l.Token, l.DialTimeout, l.Pollers
 	c.Args = withoutSecrets(os.Args[1:])
 	var err, tlsErr error

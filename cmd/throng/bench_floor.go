@@ -38,7 +38,7 @@ func (fl *floorCmd) Run() error {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, child.Stop()) }()
-		cfg.URLs, cfg.PID, cfg.Metrics = []string{child.URL}, child.PID, ""
+		cfg.URLs, cfg.PIDs, cfg.Metrics = []string{child.URL}, []int{child.PID}, ""
 		return bench.Run(ctx, cfg, tell)
 	}, fl.write)
 }

@@ -43,7 +43,7 @@ func measure(cfg bench.Config, err error, run measuring, write func(*result.Resu
 				fmt.Fprintln(os.Stderr, "throng:", result.Printable(err.Error()))
 			}
 		}()
-		cfg.URLs, cfg.PID, cfg.Metrics = []string{child.URL}, child.PID, child.Metrics
+		cfg.URLs, cfg.PIDs, cfg.Metrics = []string{child.URL}, []int{child.PID}, child.Metrics
 	}
 	tell, end := progressTo(os.Stderr)
 	r, err := run(ctx, cfg, tell)
