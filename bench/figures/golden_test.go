@@ -142,8 +142,8 @@ func TestTheTablesAreGolden(t *testing.T) {
 			return clientText([]*result.Result{example(0), example(2), nil}, []*result.Result{nil, example(4), example(1)})
 		},
 		"tls": func() (string, error) {
-			names := withTLS(built[:4])
-			return tlsText(names, examples(names), examples(names), examples(names[:2])), nil
+			names := append(withTLS(built[:4]), behindNginx)
+			return tlsText(names, examples(names), examples(names), examples(append(names[:2:2], behindNginx))), nil
 		},
 		"compression": func() (string, error) {
 			names := []string{"throng", "throng" + withDeflate, "gws", "gws" + withDeflate}

@@ -43,16 +43,20 @@ func contestants(names []string) (found []string) {
 
 // server is a running server under measurement.
 type server struct {
-	name string
-	cmd  *exec.Cmd
+	name  string
+	cmd   *exec.Cmd
+	proxy *exec.Cmd // in front of it; nil for most
 }
 
 // start runs a server on core 0 and waits until it listens. Flags apply to throng only.
 func start(name string, flags ...string) (*server, error) {
 	program, tls := strings.CutSuffix(name, overTLS)
 	program, compressed := strings.CutSuffix(program, withDeflate)
-	args := []string{"-c", "0", filepath.Join(*peers, program), "--listen", address}
+	args, at := []string{"-c", "0", filepath.Join(*peers, program), "--listen", address}, address
 	switch {
+	case name == behindNginx:
+		at = upstream
+		args = append([]string{"-c", "0", *throng, "serve", "--listen", at, "--admin", admin, "--rate", "0", "--trusted-proxy", "127.0.0.1", "--guests", "on"}, flags...)
 	case program == "throng" && tls:
 		args = append([]string{"-c", "0", *throng, "serve", "--config", certificate.config, "--listen", "off", "--tls-listen", address, "--admin", admin, "--rate", "0"}, flags...)
 	case program == "throng" || name == sdk:
@@ -62,20 +66,39 @@ func start(name string, flags ...string) (*server, error) {
 	case tls:
 		args = append(args, "--tls-cert", certificate.cert, "--tls-key", certificate.key)
 	}
-	if listens(address) {
-		return nil, fmt.Errorf("another server listens on %s: stop it first", address)
+	for _, taken := range []string{address, at} {
+		if listens(taken) {
+			return nil, fmt.Errorf("another server listens on %s: stop it first", taken)
+		}
 	}
 	s := &server{name: name, cmd: exec.Command("taskset", args...)}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); !listens(address); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !listens(at); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.stop()
 			return nil, fmt.Errorf("%s does not listen", name)
 		}
 	}
+	if name != behindNginx {
+		return s, nil
+	}
+	var err error
+	if s.proxy, err = startNginx(); err != nil {
+		s.stop()
+		return nil, err
+	}
 	return s, nil
+}
+
+// pids returns all processes that serve, the server first.
+func (s *server) pids() []int {
+	pids := []int{s.cmd.Process.Pid}
+	if s.proxy != nil {
+		pids = append(append(pids, s.proxy.Process.Pid), childrenOf(s.proxy.Process.Pid)...)
+	}
+	return pids
 }
 
 func listens(at string) bool {
@@ -84,19 +107,27 @@ func listens(at string) bool {
 }
 
 func (s *server) stop() {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		log.Printf("stop %s: %v", s.name, err)
+	if s.proxy != nil {
+		_ = stopProcess("nginx", s.proxy)
+	}
+	// The exit code of a peer does not matter.
+	if err := stopProcess(s.name, s.cmd); err != nil && strings.HasPrefix(s.name, "throng") {
+		log.Printf("throng: %v", err)
+	}
+}
+
+// stopProcess stops a process and waits for its end. It returns how it exited.
+func stopProcess(name string, cmd *exec.Cmd) error {
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		log.Printf("stop %s: %v", name, err)
 	}
 	done := time.AfterFunc(15*time.Second, func() {
-		if err := s.cmd.Process.Kill(); err != nil {
-			log.Printf("kill %s: %v", s.name, err)
+		if err := cmd.Process.Kill(); err != nil {
+			log.Printf("kill %s: %v", name, err)
 		}
 	})
 	defer done.Stop()
-	// The exit code of a peer does not matter.
-	if err := s.cmd.Wait(); err != nil && (s.name == "throng" || s.name == sdk) {
-		log.Printf("throng: %v", err)
-	}
+	return cmd.Wait()
 }
 
 // workload is a command of throng bench, without the URL.
@@ -140,7 +171,10 @@ func (s *server) load(w workload) (*result.Result, error) {
 	if strings.HasSuffix(s.name, withDeflate) {
 		w.flags = append([]string{"--compress"}, w.flags...)
 	}
-	args := append([]string{"-c", "1", *throng, "bench", w.scenario, url, "--protocol", protocol, "--json", "--no-floor", "--pid", strconv.Itoa(s.cmd.Process.Pid)}, w.flags...)
+	args := append([]string{"-c", "1", *throng, "bench", w.scenario, url, "--protocol", protocol, "--json", "--no-floor"}, w.flags...)
+	for _, pid := range s.pids() {
+		args = append(args, "--pid", strconv.Itoa(pid))
+	}
 	out, err := exec.Command("taskset", args...).Output()
 	exit := (*exec.ExitError)(nil)
 	if err != nil && !errors.As(err, &exit) {
