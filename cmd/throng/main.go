@@ -31,8 +31,8 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// newParser returns the parser of the command line.
-func newParser(cli *commands) *kong.Kong {
+// newParser returns the parser of a command line. cli is a pointer to its commands: all of them, or those that are needed.
+func newParser(cli any) *kong.Kong {
 	parser, err := kong.New(cli,
 		kong.Name("throng"),
 		kong.Description("A WebSocket chat backend and a load-test client."),

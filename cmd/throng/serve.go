@@ -56,8 +56,10 @@ func (sv *serveCmd) load() (server.Config, error) {
 	if path := sv.sources.file.path; path != "" {
 		args = append(args, "--config="+path)
 	}
-	again := &commands{}
-	if _, err := newParser(again).Parse(args); err != nil {
+	var again struct { // without the other commands, which would take most of the time
+		Serve serveCmd `cmd:""`
+	}
+	if _, err := newParser(&again).Parse(args); err != nil {
 		return server.Config{}, err
 	}
 	return again.Serve.config(slog.New(slog.DiscardHandler))

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"runtime"
 	"slices"
 
 	"github.com/throng-chat/throng/server/fanout"
@@ -29,6 +30,7 @@ func (h *Hub) Configure(cfg Config) {
 		in := &h.Rooms.stripes[i]
 		for chunk := range slices.Chunk(in.list(), roomsAtOnce) {
 			h.configureRooms(in, chunk, now)
+			runtime.Gosched() // with one processor the event loop would wait for all rooms
 		}
 	}
 	h.HistoryBudget.resize(cfg.HistoryBytes, h.releaseLocked)
