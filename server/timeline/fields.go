@@ -37,7 +37,7 @@ var fieldNames = [fieldCount]string{
 // fields has the JSON value of each field; nil if it is absent or null.
 type fields [fieldCount][]byte
 
-// fieldsOf reads the fields of an object. data is valid JSON without space around it. Names match exactly. A name that CHAT.md has may not be
+// fieldsOf reads the fields of an object. data is valid JSON and begins with the object. Names match exactly. A name that CHAT.md has may not be
 // there twice: readers differ about which one counts.
 func fieldsOf(data []byte) (f fields, err error) {
 	seen := [fieldCount]bool{}
@@ -66,8 +66,13 @@ func fieldsOf(data []byte) (f fields, err error) {
 	return f, nil
 }
 
-// trim removes leading and trailing space of JSON.
-func trim(data []byte) []byte { return bytes.Trim(data, " \t\r\n") }
+// trim removes leading space of JSON.
+func trim(data []byte) []byte {
+	for len(data) > 0 && (data[0] == ' ' || data[0] == '\n' || data[0] == '\t' || data[0] == '\r') {
+		data = data[1:]
+	}
+	return data
+}
 
 // value splits valid JSON, which begins with a value, after that value.
 func value(data []byte) (v, after []byte) {

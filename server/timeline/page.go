@@ -52,9 +52,9 @@ func (t *Timeline) Page(q Query) Page {
 		p.More = p.MoreNew
 	}
 	p.Messages = make([]View, 0, to-from)
-	viewer := t.people.find(q.Viewer)
+	u := viewer{who: t.people.find(q.Viewer)}
 	for i := from; i < to; i++ {
-		p.Messages = append(p.Messages, t.view(s.at(i), viewer))
+		p.Messages = append(p.Messages, u.view(s.at(i)))
 	}
 	return p
 }

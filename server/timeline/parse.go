@@ -60,7 +60,7 @@ func parse(data []byte, l Limits, stored bool) (Entry, error) {
 	}
 	switch data = trim(data); data[0] {
 	case '"':
-		text, err := unquote(data)
+		text, err := unquote(data[:stringLen(data)])
 		if err != nil {
 			return Entry{}, fmt.Errorf("data: %w", err)
 		}

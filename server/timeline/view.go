@@ -28,16 +28,24 @@ type EmojiCount struct {
 	Mine  bool // the viewer is one of the users
 }
 
-// At returns the message with an offset, as the viewer (a user ID, or empty) sees it.
-func (t *Timeline) At(offset uint64, viewer string) (v View, ok bool) {
+// At returns the message with an offset, as a user sees it; an empty user ID is no user.
+func (t *Timeline) At(offset uint64, user string) (v View, ok bool) {
 	m := t.order.find(offset)
 	if m == nil {
 		return View{}, false
 	}
-	return t.view(m, t.people.find(viewer)), true
+	u := viewer{who: t.people.find(user)}
+	return u.view(m), true
 }
 
-func (t *Timeline) view(m *message, viewer *person) View {
+// viewer makes the views of one user. Their lists share two arrays: a page of messages with mentions needs few allocations.
+type viewer struct {
+	who      *person
+	mentions []string
+	counts   []EmojiCount
+}
+
+func (u *viewer) view(m *message) View {
 	v := View{
 		Offset: m.offset, UnixMilli: m.unixMilli, ID: m.name(), User: m.user(), Client: m.client, Info: m.info, Text: m.text, Edited: m.edited,
 		Deleted: m.deleted, Pinned: m.pinned, ReplyTo: m.replyTo,
@@ -54,15 +62,18 @@ func (t *Timeline) view(m *message, viewer *person) View {
 		return v
 	}
 	v.Meta = r.meta
-	for _, p := range r.mentions {
-		v.Mentions = append(v.Mentions, p.user)
+	if n := len(u.mentions); len(r.mentions) > 0 {
+		for _, p := range r.mentions {
+			u.mentions = append(u.mentions, p.user)
+		}
+		v.Mentions = u.mentions[n:len(u.mentions):len(u.mentions)]
 	}
-	if len(r.reactions) > 0 {
-		v.Reactions = make([]EmojiCount, len(r.reactions))
+	if n := len(u.counts); len(r.reactions) > 0 {
 		for i := range r.reactions {
 			o := &r.reactions[i]
-			v.Reactions[i] = EmojiCount{o.text, len(o.users), o.has(viewer)}
+			u.counts = append(u.counts, EmojiCount{o.text, len(o.users), o.has(u.who)})
 		}
+		v.Reactions = u.counts[n:len(u.counts):len(u.counts)]
 	}
 	return v
 }
@@ -70,7 +81,7 @@ func (t *Timeline) view(m *message, viewer *person) View {
 // size estimates the bytes of the message in a reply.
 func (m *message) size() int {
 	const fixed = 160 // names of fields, numbers
-	n := fixed + len(m.id) + len(m.text) + len(m.info) + len(m.replyTo)
+	n := fixed + len(m.id) + len(m.user()) + len(m.text) + len(m.info) + len(m.replyTo)
 	if m.in != nil {
 		n += len(m.in.name)
 	}
