@@ -150,6 +150,24 @@ func TestMembersThatAreNotConnectedAreNotifiedOnce(t *testing.T) {
 	}
 }
 
+// Several authors between two passes are notified of each other.
+func TestAuthorsAreNotifiedOfEachOther(t *testing.T) {
+	t.Parallel()
+	h := newHouse()
+	h.members["tea"] = []string{"ann", "bob", "cat"}
+	n := start(h)
+	for _, authors := range [][]string{{"ann", "bob"}, {"ann", "bob", "ann"}, {"", "ann", "ann"}, {"ann", ""}} {
+		for _, author := range authors {
+			h.say("tea", author)
+		}
+		now := n.waiting.wheel.Now()
+		passes(n, now+1, now+10)
+		if got := h.users(); !slices.Equal(got, []string{"ann", "bob", "cat"}) {
+			t.Errorf("authors %q: got %q, want all", authors, got)
+		}
+	}
+}
+
 func TestUsersThatReadOrConnectInTimeAreNotNotified(t *testing.T) {
 	t.Parallel()
 	h := newHouse()

@@ -131,6 +131,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.invalid = append(s.invalid, err)
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case status != 0 && status != http.StatusCreated:
+		if status < 400 {
+			w.Header().Set("Location", "/elsewhere")
+		}
 		w.WriteHeader(status)
 	default:
 		s.pushes = append(s.pushes, p)
