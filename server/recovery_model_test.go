@@ -87,6 +87,7 @@ func newRecoveryModel(t *testing.T, random *rand.Rand) *recoveryModel {
 	for i, size := range []int{1, 2, 5, 30, 100} {
 		o := chat.DefaultRoom()
 		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery = fmt.Sprint("room", i), size, 20*time.Second, true
+		o.Rewind = []int{0, 3, 0, 7, 1000}[i]
 		cfg.Rooms = append(cfg.Rooms, o)
 	}
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
@@ -290,6 +291,7 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 	case !asked:
 		m.did["came"]++
 		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
+		m.rewound(c, e)
 	case !r.Recovered:
 		m.did["told that it missed something"]++
 		if len(e.RecoveredPublications) > 0 {
@@ -312,6 +314,17 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 			m.did["recovered publications"]++
 			m.hear(c, name, &e.RecoveredPublications[i])
 		}
+	}
+}
+
+// rewound checks the newest publications that a client received when it joined.
+func (m *recoveryModel) rewound(c *modelClient, e *session.JoinAttempt) {
+	if len(e.RecoveredPublications) > e.Room.Options.Rewind {
+		m.t.Errorf("got %d publications, want %d at most", len(e.RecoveredPublications), e.Room.Options.Rewind)
+	}
+	for i := range e.RecoveredPublications {
+		m.did["rewound publications"]++
+		m.hear(c, e.Requested.Channel, &e.RecoveredPublications[i])
 	}
 }
 

@@ -222,6 +222,9 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 	if o.HistorySize == 0 && o.Positioning {
 		ce.add("positioning", true, "needs history-size above 0")
 	}
+	if o.HistorySize == 0 && o.Rewind != 0 {
+		ce.add("rewind", o.Rewind, "needs history-size above 0")
+	}
 }
 
 func (c *Config) tlsErrors() []error {

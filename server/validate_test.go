@@ -92,6 +92,8 @@ func TestAConfigErrorHasTheKeyAndTheAllowedValues(t *testing.T) {
 		{key: "room.history-ttl", index: 1, spoil: func(c *Config) { c.Rooms[1].HistoryTTL = time.Hour }, says: "history-ttl = 1h0m0s: needs history-size above 0"},
 		{key: "room.recovery", index: 1, spoil: func(c *Config) { c.Rooms[1].Recovery = true }, says: "recovery = true: needs history-size above 0"},
 		{key: "room.positioning", index: 1, spoil: func(c *Config) { c.Rooms[1].Positioning = true }, says: "positioning = true: needs history-size above 0"},
+		{key: "room.rewind", spoil: func(c *Config) { c.Rooms[0].Rewind = 1001 }, says: "rewind = 1001: must be 1 to 1000 publications, or 0 for none"},
+		{key: "room.rewind", index: 1, spoil: func(c *Config) { c.Rooms[1].Rewind = 5 }, says: "rewind = 5: needs history-size above 0"},
 		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = -1 }, says: "max-message = -1: must be 1 to 16777216 bytes, or 0"},
 		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = 1 << 20 }, says: "max-message = 1048576: must be at most the max-message of the server (65536)"},
 		{key: "room.rate", spoil: func(c *Config) { c.Rooms[0].Rate = -1 }, says: "rate = -1: must be 1 to 1000000 publications a second, or 0"},

@@ -183,6 +183,23 @@ func (hist *History) after(from StreamPosition, maxCount, maxBytes int) (pubs []
 	return pubs, bytes, true
 }
 
+// newest returns the newest publications, the oldest of them first: at most limit, and as many as maxBytes allow. bytes is their size.
+func (hist *History) newest(limit, maxBytes int) (pubs []Publication, bytes int) {
+	n := 0
+	for limit = min(limit, hist.Count); n < limit; n++ {
+		p := hist.At(hist.Count - 1 - n)
+		size := p.Size() + PublicationOverhead
+		if bytes+size > maxBytes {
+			break
+		}
+		bytes += size
+	}
+	for i := hist.Count - n; i < hist.Count; i++ {
+		pubs = append(pubs, *hist.At(i))
+	}
+	return pubs, bytes
+}
+
 // page returns at most limit publications (-1: all) after since, or from the oldest if since is nil. With reverse it goes backward: from the
 // publication before since, or from the newest. It ends with the publication that makes it maxBytes or more.
 func (hist *History) page(since *StreamPosition, limit, maxBytes int, reverse bool) (pubs []Publication) {

@@ -22,7 +22,7 @@ type JoinRequest struct {
 	Recover       bool           // recover from Since
 	Since         StreamPosition // an empty epoch matches every epoch
 	MustRecover   bool           // reject the request if recovery is not complete
-	RecoveryMeter *limiter.Meter // of the client, in bytes of recovered publications
+	RecoveryMeter *limiter.Meter // of the client, in bytes of recovered publications; set if it recovers, or if the room's options have rewind
 
 	// The result. Constant after it is posted, except for RecoveredPublications: the shard owns them.
 	Err                   *Rejection
@@ -30,7 +30,7 @@ type JoinRequest struct {
 	WithDelta             bool           // the member receives DeltaFormat
 	Position              StreamPosition // the start of the live stream if Positioned or Recoverable; else the zero position
 	Recovered             bool           // RecoveredPublications is complete
-	RecoveredPublications []Publication  // the recovered publications
+	RecoveredPublications []Publication  // the recovered publications; without a recovery, those of rewind
 	needsFull             bool           // the member does not have the base of the next delta: it needs a full payload first
 }
 
@@ -97,6 +97,8 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 			h.releaseLocked(r)
 			return
 		}
+	} else if o.Rewind > 0 && readsHistory {
+		h.rewindLocked(r, q)
 	}
 	f := q.Format
 	if q.WithDelta = o.Delta && q.DeltaFormat != 0; q.WithDelta {

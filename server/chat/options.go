@@ -32,6 +32,7 @@ type RoomOptions struct {
 	HistoryTTL   time.Duration `name:"history-ttl" reload:"yes"`                                                                        // of each publication
 	Recovery     bool          `name:"recovery" reload:"yes"`                                                                           // every subscription is recoverable; else on request
 	Positioning  bool          `name:"positioning" reload:"yes"`                                                                        // every subscription detects gaps; else on request
+	Rewind       int           `name:"rewind" reload:"yes" min:"1" max:"1000" unit:"publications" zero:"none"`                          // newest publications that a client receives when it joins
 	Delta        bool          `name:"delta" reload:"yes"`                                                                              // subscriptions may request fossil deltas
 	MaxMessage   int           `name:"max-message" reload:"yes" type:"size" min:"1" max:"16MiB" unit:"bytes" zero:"the server's limit"` // of a publication's data
 	Rate         int           `name:"rate" reload:"yes" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well

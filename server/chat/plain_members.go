@@ -35,8 +35,8 @@ func (h *Hub) ReleasePlain(reservation *Room) {
 	h.releaseLocked(reservation)
 }
 
-// JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, and after
-// it every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
+// JoinPlain makes a plain client a member of a room and posts it to its shard. The shard writes hello, the reply to the handshake, then the
+// publications of the option rewind, and after them every message that is posted to the room from now on. early has the bytes that the client sent before the reply. The caller has
 // reserved a connection (fanout.Core). f is PlainFormat, with or without compression. reservation is the result of ReservePlain.
 func (h *Hub) JoinPlain(m *fanout.Member, name string, f fanout.Format, reservation *Room, hello, early []byte) {
 	in := h.Rooms.StripeOf(name)
@@ -49,6 +49,9 @@ func (h *Hub) JoinPlain(m *fanout.Member, name string, f fanout.Format, reservat
 	m.Topic = r.TopicLocked(m.Conn.Shard, f)
 	m.Topic.Members++
 	wake := h.Register(m.Conn, m, hello, early)
+	if r.Options().Rewind > 0 {
+		wake |= h.rewindPlainLocked(r, m.Conn)
+	}
 	in.Mu.Unlock()
 	h.Wake(wake)
 }

@@ -27,6 +27,8 @@ type Metrics struct {
 	APIRequests      *prometheus.CounterVec
 	Recovered        prometheus.Counter
 	Unrecovered      prometheus.Counter
+	Rewinds          prometheus.Counter
+	ShortRewinds     prometheus.Counter
 	Closes           []prometheus.Counter // by fanout.Reason
 	Handshakes       *prometheus.CounterVec
 	Accepted         prometheus.Counter // accepted handshakes
@@ -171,6 +173,9 @@ func (m *Metrics) ofClients() {
 	m.PendingCommandsFailed = m.counter("throng_pending_commands_failed_total", "API calls about users that waited for a connect request, and failed for its connection.")
 	recoveries := m.counters("throng_recoveries_total", "Recovery attempts of clients that rejoined a room, by whether all missed publications were sent.", "recovered")
 	m.Recovered, m.Unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
+	rewinds := m.counters("throng_rewinds_total",
+		"Joins with the option rewind, by whether all publications of the option were sent (yes), or a limit of bytes excluded some (no).", "complete")
+	m.Rewinds, m.ShortRewinds = rewinds.WithLabelValues("yes"), rewinds.WithLabelValues("no")
 }
 
 func (m *Metrics) ofHTTP() {

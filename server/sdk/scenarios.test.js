@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 import { eventually, kinds, Member, pause, startDrivers, stopDrivers } from "./member.js";
 import { deltasOf, Relay } from "./relay.js";
 import { forEach, numbers, roomOf, say, startServer, stopServers, test } from "./suite.js";
-import { subToken, userToken } from "./token.js";
+import { grantToken, subToken, userToken } from "./token.js";
 
 const lateBy = 14_000; // ms after which a token of three seconds that was not replaced is no longer honoured: it has ten more
 
@@ -246,6 +246,27 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.deepEqual(await page({ limit: 5, since: since(4), reverse: true }), [3]);
     await member.refused(112, "history", { channel: room, limit: 1, since: { offset: 5, epoch: "another" } });
     await member.refused(108, "history", { channel: roomOf("talk"), limit: 1 });
+  });
+
+  forEach("who enters is sent the newest publications, and then what is said", async (t, kind) => {
+    const room = roomOf("rewind");
+    const speaker = await enter(t, kinds[0], "bob");
+    await speaker.subscribed(room);
+    await say(speaker, room, numbers(1, 5));
+    const member = await enter(t, kind, "ann");
+    const talk = say(speaker, room, numbers(6, 60));
+    await member.subscribed(room);
+    await talk;
+    await member.until("the last publication", () => member.said(room).at(-1)?.n === 60);
+    const [{ n: first }] = member.said(room);
+    assert.ok(first >= 3, `${first} is not among the newest three`);
+    assert.deepEqual(member.said(room), numbers(first, 60));
+    assert.deepEqual(member.events.filter((e) => e.type === "publication").map((e) => e.offset), numbers(first, 60).map(({ n }) => n));
+    const granted = await Member.connected(t, kind, server.port, grantToken("eve", [room]));
+    await say(speaker, room, numbers(61, 61));
+    const said = () => granted.events.filter((e) => e.type === "server-publication" && e.channel === room).map((e) => e.data);
+    await granted.until("four publications", () => said().length >= 4);
+    assert.deepEqual(said(), numbers(58, 61));
   });
 
   for (const delta of [false, true]) {

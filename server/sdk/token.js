@@ -15,4 +15,6 @@ const expiry = (seconds) => (seconds === undefined ? {} : { exp: Math.floor(Date
 
 // userToken says who a connection is; subToken lets it into a room.
 export const userToken = (user, seconds) => sign({ sub: user, ...expiry(seconds) });
+// grantToken has the server subscribe the connection to rooms.
+export const grantToken = (user, channels) => sign({ sub: user, channels });
 export const subToken = (user, channel, seconds) => sign({ sub: user, channel, ...expiry(seconds) });

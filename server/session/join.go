@@ -35,7 +35,7 @@ func (s *Session) request(join *JoinAttempt) *chat.JoinRequest {
 	join.Positioned, join.Recoverable = join.Requested.Positioned, join.Requested.Recoverable
 	join.Recover, join.Since = join.Requested.Recover, chat.StreamPosition{Offset: join.Requested.Offset, Epoch: join.Requested.Epoch}
 	join.MustRecover = join.Requested.Flag&flagRejectUnrecovered != 0
-	if join.Recover {
+	if join.Recover || join.Room.Options.Rewind > 0 {
 		join.RecoveryMeter = &s.Usage().Recovered
 	}
 	return &join.JoinRequest
@@ -98,7 +98,7 @@ func (s *Session) pushesOf(join *JoinAttempt) []*protocol.Reply {
 		Data:        join.data,
 	}}}}
 	for i := range join.RecoveredPublications {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: fullPublication(&join.RecoveredPublications[i], s.Encoding)}})
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: TimedPublication(&join.RecoveredPublications[i], s.Encoding)}})
 	}
 	join.RecoveredPublications = nil
 	return pushes
