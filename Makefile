@@ -81,7 +81,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzCommands -fuzztime 60s -fuzzminimizetime 10x ./server
 	go test -fuzz FuzzReader -fuzztime 60s ./server/record
 	go test -fuzz FuzzWriter -fuzztime 60s ./server/record
-	go test -fuzz FuzzParse -fuzztime 60s ./server/timeline
+	go test -fuzz FuzzParse -fuzztime 60s -fuzzminimizetime 10x ./server/timeline
 	go test -fuzz FuzzRestore -fuzztime 60s ./server/timeline
 	go test -fuzz FuzzParseAnswer -fuzztime 60s ./server/webhook
 	go test -fuzz FuzzConnect -fuzztime 60s ./server/token

@@ -103,6 +103,56 @@ func TestRestoreRejectsWhatSnapshotDoesNotMake(t *testing.T) {
 	}
 }
 
+// Each of these snapshots differs in one place from one that Restore accepts.
+func TestRestoreChecksEachField(t *testing.T) {
+	t.Parallel()
+	text := func(parts ...string) (b []byte) {
+		for _, p := range parts {
+			b = appendText(b, p)
+		}
+		return b
+	}
+	head := []byte{1, 0, 5, 0, 2, 0} // version, flags, offset 5, folded, time, edited
+	join := func(head []byte, parts ...[]byte) []byte { return bytes.Join(append([][]byte{head}, parts...), nil) }
+	fields := text("id", "ann", "", "", "text", "", "", "")
+	reactions := join([]byte{1}, text("x"), []byte{2}, text("a", "b"))
+	none := []byte{0}
+	many := bytes.Repeat([]byte{1, 'u'}, MaxMentions+1)
+	for _, c := range []struct {
+		name  string
+		b     []byte
+		valid bool
+	}{
+		{"example", join(head, fields, none, reactions), true},
+		{"offset 0", join([]byte{1, 0, 0, 0, 2, 0}, fields, none, reactions), false},
+		{"unknown flag", join([]byte{1, 16, 5, 0, 2, 0}, fields, none, reactions), false},
+		{"a deleted message with a text", join([]byte{1, flagDeleted, 5, 0, 2, 0}, fields, none, none), false},
+		{"a deleted message", join([]byte{1, flagDeleted, 5, 0, 2, 0}, text("id", "ann", "", "", "", "", "", ""), none, none), true},
+		{"a deleted message that is pinned", join([]byte{1, flagDeleted | flagPinned, 5, 0, 2, 0}, text("id", "ann", "", "", "", "", "", ""), none, none), false},
+		{"an ID with #", join(head, text("#5", "ann", "", "", "text", "", "", ""), none, none), false},
+		{"a user and a client", join(head, text("id", "ann", "c", "", "text", "", "", ""), none, none), false},
+		{"info without its flag", join(head, text("id", "ann", "", "{}", "text", "", "", ""), none, none), false},
+		{"info that is not JSON", join([]byte{1, flagInfo, 5, 0, 2, 0}, text("id", "ann", "", "{", "text", "", "", ""), none, none), false},
+		{"meta that is not JSON", join([]byte{1, flagMeta, 5, 0, 2, 0}, text("id", "ann", "", "", "text", "", "", "x"), none, none), false},
+		{"a mention twice", join(head, fields, []byte{2}, text("u", "u"), none), false},
+		{"an empty mention", join(head, fields, []byte{1}, text(""), none), false},
+		{"51 mentions", join(head, fields, []byte{MaxMentions + 1}, many, none), false},
+		{"an emoji without users", join(head, fields, none, []byte{1}, text("x"), none), false},
+		{"an empty emoji", join(head, fields, none, []byte{1}, text(""), []byte{1}, text("a")), false},
+		{"an emoji twice", join(head, fields, none, []byte{2}, text("x"), []byte{1}, text("a"), text("x"), []byte{1}, text("a")), false},
+		{"users out of order", join(head, fields, none, []byte{1}, text("x"), []byte{2}, text("b", "a")), false},
+		{"a user twice", join(head, fields, none, []byte{1}, text("x"), []byte{2}, text("a", "a")), false},
+		{"an empty user", join(head, fields, none, []byte{1}, text("x"), []byte{1}, text("")), false},
+		{"a longer number", join([]byte{1, 0, 0x85, 0, 0, 2, 0}, fields, none, reactions), false},
+		{"an offset of more than 64 bits", join([]byte{1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1, 2, 0}, fields, none, reactions), false},
+	} {
+		var tl Timeline
+		if _, err := tl.Restore(c.b); (err == nil) != c.valid {
+			t.Errorf("%s: got the error %v", c.name, err)
+		}
+	}
+}
+
 // What Restore accepts is what Snapshot makes, and a page of it is JSON.
 func FuzzRestore(f *testing.F) {
 	r := exampleRoom(f)
