@@ -172,3 +172,36 @@ func TestThePageHasTheAuditLog(t *testing.T) {
 	}
 	doctable.Same(t, "actions", actions, append(methods, string(audit.Started), string(audit.Stopped), string(audit.Reload), string(audit.CloseConnection), string(audit.Dropped)))
 }
+
+// Each act of a user on a room is a line with that user.
+func TestActsOfModeratorsAreAudited(t *testing.T) {
+	t.Parallel()
+	s, lines, _ := startAudited(t)
+	s.next.Rooms = append([]chat.RoomOptions{rosterRooms("team:*")}, s.next.Rooms...)
+	s.Reload(audit.Actor{Type: audit.BySignal, Name: "SIGHUP"})
+	n := len(lines(2))
+	mod := connectSDK(t, s.Server, tokenOf("mod"))
+	for _, c := range []struct{ method, params, action, user, result string }{
+		{"room_create", `{"channel":"team:a"}`, "room_create", "mod", "done"},
+		{"invite", `{"channel":"team:a","users":["ann","bob"]}`, "members_add", "ann", "done"},
+		{"role", `{"channel":"team:a","user":"bob","role":"moderator"}`, "members_role", "bob", "done"},
+		{"room_update", `{"channel":"team:a","title":"Tea"}`, "room_update", "", "done"},
+		{"kick", `{"channel":"team:a","user":"ann"}`, "kick", "ann", "done"},
+		{"silence", `{"channel":"team:a","user":"ann","seconds":9}`, "mute", "ann", "done"},
+		{"unsilence", `{"channel":"team:a","user":"ann"}`, "unmute", "ann", "done"},
+		{"ban", `{"channel":"team:a","user":"ann"}`, "ban", "ann", "done"},
+		{"unban", `{"channel":"team:a","user":"ann"}`, "unban", "ann", "done"},
+		{"slow", `{"channel":"team:a","seconds":5}`, "slow_mode", "", "done"},
+		{"redact", `{"channel":"team:a","offset":9}`, "redact", "", "rejected"},
+		{"remove_member", `{"channel":"team:a","user":"bob"}`, "members_remove", "bob", "done"},
+		{"leave", `{"channel":"team:a"}`, "members_remove", "mod", "rejected"},
+	} {
+		mod.rpc(c.method, c.params)
+		n++
+		got := lines(n)[n-1]
+		user, _ := got["user"].(string)
+		if got["action"] != c.action || got["actor_type"] != "user" || got["actor"] != "mod" || got["room"] != "team:a" || user != c.user || got["result"] != c.result {
+			t.Errorf("%s: got %v", c.method, got)
+		}
+	}
+}

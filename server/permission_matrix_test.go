@@ -15,9 +15,10 @@ import (
 type kind struct {
 	name   string
 	user   string
-	token  bool // has a subscription token
-	muted  bool // in all rooms
-	banned bool // in each room of the matrix
+	token  bool   // has a subscription token
+	muted  bool   // in all rooms
+	banned bool   // in each room of the matrix
+	role   string // in the roster of each room; empty for none
 }
 
 var kinds = []kind{
@@ -29,6 +30,9 @@ var kinds = []kind{
 	{name: "muted user with a token", user: "mutt", muted: true, token: true},
 	{name: "banned user", user: "ban", banned: true},
 	{name: "banned user with a token", user: "bart", banned: true, token: true},
+	{name: "roster member", user: "mia", role: "member"},
+	{name: "moderator", user: "mod", role: "moderator"},
+	{name: "banned owner", user: "boss", role: "owner", banned: true},
 }
 
 // oracle returns whether a rule allows an action. The cells of the table are in the order of its columns.
@@ -60,8 +64,16 @@ func oracle(d chat.Action, rule chat.Access, k kind, inside, token bool) bool {
 	if k.user != "" {
 		column++
 	}
-	allowed := strings.Fields(table[rule])[column] == "y"
-	if d == chat.ToSubscribe && token && rule == chat.SignedIn {
+	var allowed bool
+	switch rule {
+	case chat.Members:
+		allowed = k.role != ""
+	case chat.Moderators:
+		allowed = k.role == "moderator" || k.role == "owner"
+	default:
+		allowed = strings.Fields(table[rule])[column] == "y"
+	}
+	if d == chat.ToSubscribe && token && (rule == chat.SignedIn || rule == chat.Members || rule == chat.Moderators) {
 		allowed = true // a token allows a room that is not closed to all
 	}
 	if k.banned || k.muted && d == chat.ToPublish {
@@ -72,7 +84,7 @@ func oracle(d chat.Action, rule chat.Access, k kind, inside, token bool) bool {
 
 // matrixRooms returns a room for each rule of subscribe, combined with each rule of each other action.
 func matrixRooms() (rooms []chat.RoomOptions) {
-	enter := []chat.Access{chat.Anyone, chat.SignedIn, chat.WithToken, chat.Nobody}
+	enter := []chat.Access{chat.Anyone, chat.SignedIn, chat.Members, chat.Moderators, chat.WithToken, chat.Nobody}
 	for _, may := range enter {
 		for _, rule := range allWho {
 			for d := chat.ToPublish; d < chat.ActionCount; d++ {
@@ -133,6 +145,9 @@ func TestPermissionMatrix(t *testing.T) {
 			call(t, s, "mute", fmt.Sprintf(`{"user":%q}`, k.user))
 		}
 		for i := range rooms {
+			if k.role != "" {
+				call(t, s, "members_add", fmt.Sprintf(`{"users":[%q],"channel":%q,"role":%q}`, k.user, rooms[i].Pattern, k.role))
+			}
 			if k.banned {
 				call(t, s, "ban", fmt.Sprintf(`{"user":%q,"channel":%q}`, k.user, rooms[i].Pattern))
 			}
@@ -297,12 +312,12 @@ func oneOf(v any, name string) []string {
 
 // The matrix has every rule. A new rule would have no column in the table of the oracle.
 func TestTheMatrixKnowsEveryRule(t *testing.T) {
-	for _, rule := range []chat.Access{chat.Anyone, chat.SignedIn, chat.Subscribers, chat.WithToken, chat.Nobody} {
+	for _, rule := range []chat.Access{chat.Anyone, chat.SignedIn, chat.Subscribers, chat.Members, chat.Moderators, chat.WithToken, chat.Nobody} {
 		if !slices.Contains(allWho, rule) {
 			t.Errorf("%q is not checked by the config", rule)
 		}
 	}
-	if len(allWho) != 5 || chat.ActionCount != 4 {
+	if len(allWho) != 7 || chat.ActionCount != 4 {
 		t.Errorf("got %d rules and %d actions: add the new ones to the matrix", len(allWho), chat.ActionCount)
 	}
 }

@@ -88,6 +88,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	if s.audit, err = openAudit(cfg.AuditLog, log); err != nil {
 		return nil, err
 	}
+	s.sessions.SetAudit(s.audit)
 	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Audit: s.audit, Version: cfg.Version})
 	s.reloads.log, s.reloads.metrics, s.reloads.draining, s.reloads.audit = log, s.metrics, s.sessions.Draining.Load, s.audit
 	s.reloads.certificates, s.reloads.prepare = s.ReloadCertificates, s.prepare
@@ -331,6 +332,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.sessions.Hooks.Stop()
 	s.sessions.BulkWorkers.Wait()
 	s.sessions.Verifiers.Wait()
+	s.sessions.Moderators.Wait()
 	owners.Wait()
 	err = errors.Join(err, closeData(s.engine))
 	s.sessions.Stop() // last, because the others post to its pollers

@@ -338,7 +338,7 @@ func TestAnErrorInAConfigFileHasItsPlace(t *testing.T) {
 		{"[[room]]\npattern = 'a*b'\n", []string{`:2:1: room "a*b": pattern = "a*b": must be a room name`}},
 		{"[[room]]\npattern = 'a'\n[[room]]\npattern = 'a'\n", []string{`:4:1: room "a": pattern = "a": is never used: the earlier room "a" matches`}},
 		{"[[room]]\npattern = '*'\n[[room]]\npattern = 'chat:*'\n", []string{`:4:1: room "chat:*": pattern = "chat:*": is never used: the earlier room "*" matches`}},
-		{"[[room]]\npattern = 'a'\nsubscribe = 'all'\n", []string{`:3:1: room "a": subscribe = "all": must be one of anyone, signed-in, token, nobody`}},
+		{"[[room]]\npattern = 'a'\nsubscribe = 'all'\n", []string{`:3:1: room "a": subscribe = "all": must be one of anyone, signed-in, members, moderators, token, nobody`}},
 		{"[[room]]\npattern = 'a'\nhistory-size = 10\n", []string{`:3:1: room "a": history-size = 10: needs history-ttl, the time to keep a publication: 1s to 168h0m0s, such as history-ttl = "24h"`}},
 		{"[[room]]\npattern = 'a'\n\n[[room]]\npattern = 'b'\nhistory-size = 10\nhistory-ttl = '1ms'\n", []string{`:7:1: room "b": history-ttl = 1ms: must be 1s to 168h`}},
 		{"[[room]]\npattern = 'a'\nrecovery = true\n", []string{`:3:1: room "a": recovery = true: needs history-size above 0`}},

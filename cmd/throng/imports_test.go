@@ -39,7 +39,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/prometheus/client_golang/prometheus/promhttp",
 		},
 		"/server/api": {
-			module + "/server/audit",
+			module + "/server/audit", module + "/server/roster",
 			module + "/server/chat", module + "/server/logqueue", module + "/server/nearest", module + "/server/session", module + "/server/ws",
 			"github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
@@ -61,6 +61,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			"github.com/centrifugal/protocol/cfjson",
 		},
 		"/server/session": {
+			module + "/server/audit", module + "/server/roster",
 			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
 			module + "/server/httpstream", module + "/server/metrics", module + "/server/token", module + "/server/webhook",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
@@ -70,7 +71,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/broker", module + "/server/metrics", module + "/server/record",
 		},
 		"/server/chat": {
-			module + "/server/broker", module + "/server/home", module + "/server/record",
+			module + "/server/broker", module + "/server/home", module + "/server/record", module + "/server/roster",
 			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},
@@ -105,6 +106,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/recent":   {},
 		"/server/record":   {},
+		"/server/roster":   {},
 		"/server/timeline": {},
 		"/server/oracle":   {},
 		"/server/torture/durability": {

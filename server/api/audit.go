@@ -16,25 +16,32 @@ import (
 var Audited = map[string]bool{
 	"subscribe": true, "unsubscribe": true, "disconnect": true, "refresh": true, "history_remove": true, "clear_history": true,
 	"kick": true, "ban": true, "unban": true, "mute": true, "unmute": true, "slow_mode": true, "redact": true, "revoke": true,
+	"room_create": true, "room_update": true, "room_delete": true, "members_add": true, "members_remove": true, "members_role": true,
 }
 
 // auditedParams are the parameters that the audit log has, of all methods: neither info nor data.
 type auditedParams struct {
-	User         string `json:"user"`
-	Client       string `json:"client"`
-	Channel      string `json:"channel"`
-	Seconds      int64  `json:"seconds"`
-	Until        int64  `json:"until"`
-	ExpireAt     int64  `json:"expire_at"`
-	IssuedBefore int64  `json:"issued_before"`
-	Offset       uint64 `json:"offset"`
-	Epoch        string `json:"epoch"`
-	ID           string `json:"jti"`
+	User         string   `json:"user"`
+	Users        []string `json:"users"`
+	Owner        string   `json:"owner"`
+	Role         string   `json:"role"`
+	Client       string   `json:"client"`
+	Channel      string   `json:"channel"`
+	Seconds      int64    `json:"seconds"`
+	Until        int64    `json:"until"`
+	ExpireAt     int64    `json:"expire_at"`
+	IssuedBefore int64    `json:"issued_before"`
+	Offset       uint64   `json:"offset"`
+	Epoch        string   `json:"epoch"`
+	ID           string   `json:"jti"`
 	Disconnect   struct {
 		Code   int    `json:"code"`
 		Reason string `json:"reason"`
 	} `json:"disconnect"`
 }
+
+// maxAuditedUsers is the number of users of a call that a line of the audit log has, at most.
+const maxAuditedUsers = 100
 
 // record records a call in the audit log. params is a valid JSON value.
 func (a *API) record(ctx context.Context, method string, params []byte, e *protocol.Error) {
@@ -60,6 +67,10 @@ func (given *auditedParams) details() (list []slog.Attr) {
 		}
 	}
 	moment := func(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
+	add("users", given.Users[:min(len(given.Users), maxAuditedUsers)], len(given.Users) > 0)
+	add("users_total", len(given.Users), len(given.Users) > maxAuditedUsers)
+	add("owner", given.Owner, given.Owner != "")
+	add("role", given.Role, given.Role != "")
 	add("seconds", given.Seconds, given.Seconds != 0)
 	until := given.Until
 	if until == 0 {

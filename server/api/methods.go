@@ -34,6 +34,15 @@ func APIMethods() map[string]apiMethod {
 		"info":           method((*apiInfo).do),
 		"batch":          method((*apiBatch).do),
 
+		"room_create":    method((*apiNewRoom).do),
+		"room_update":    method((*apiRoomInfo).update),
+		"room_delete":    method((*apiRoom).deleteRoom),
+		"members_add":    method((*apiNewMembers).do),
+		"members_remove": method((*apiMembers).remove),
+		"members_role":   method((*apiMemberRole).do),
+		"members":        method((*apiMemberList).do),
+		"rooms":          method((*apiRooms).do),
+
 		"kick":          method((*apiKick).do),
 		"ban":           method((*apiSanction).ban),
 		"unban":         method((*apiSanction).unban),

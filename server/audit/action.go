@@ -15,6 +15,6 @@ const (
 // Fields are the names of the fields of a line, in the order in which they are written. Each line has time, action, actor_type and result.
 var Fields = []string{
 	"time", "action", "actor_type", "actor", "address", "user", "room", "client", "connection",
-	"seconds", "until", "offset", "epoch", "token", "code", "reason", "settings", "needs_restart", "version", "dropped",
+	"users", "users_total", "owner", "role", "seconds", "until", "offset", "epoch", "token", "code", "reason", "settings", "needs_restart", "version", "dropped",
 	"result", "error",
 }

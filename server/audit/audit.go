@@ -22,12 +22,13 @@ const (
 	ByOperator = "admin"   // a request to the admin port
 	BySignal   = "signal"
 	ByServer   = "server" // throng itself
+	ByUser     = "user"   // an rpc of a client of the SDK protocol
 )
 
 // Actor is the cause of an action.
 type Actor struct {
 	Type    string // one of the types above
-	Name    string // of the API key, or of the signal
+	Name    string // of the API key, of the signal, or of the user
 	Address string // address and port of the peer; that of a proxy if there is one
 }
 

@@ -33,6 +33,8 @@
 //
 //	| key      | room   | value                                                                      | family             |
 //	|----------|--------|----------------------------------------------------------------------------|--------------------|
+//	| m/USER   | a room | role of the user in the roster: "member", "moderator" or "owner"           | roster_values.go   |
+//	| i        | a room | what the room is called: a roster.Info as JSON                             |                    |
 //
 // All other state is in memory: a restart clears it, and it is not shared with other processes.
 package chat

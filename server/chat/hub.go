@@ -7,6 +7,7 @@ import (
 
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/roster"
 )
 
 // Hub owns the rooms and assigns the order in each. Jobs that are posted under the lock of a room's stripe reach each shard in the order
@@ -26,6 +27,7 @@ type Hub struct {
 	Positions        *positionTable
 	Durable          *Durable // constant after UseLog; nil without a data directory
 	values           allValues
+	members          *roster.Index // of the rosters of all rooms
 	idempotency      idempotencyCache
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
@@ -50,6 +52,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		Addresses:     map[netip.Addr]*Address{},
 		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
 		Positions:     newPositionTable(),
+		members:       roster.NewIndex(),
 	}
 	h.Sanctions = newSanctions(h.Moderation, e.Log)
 	h.values.inMemory.most = maxMemoryValues

@@ -31,6 +31,15 @@ func (n NameRules) allow(a Actor, action Action, room string) (personal, ok bool
 	return listed && at == 0 && list == a.User, listed || a.Member && action != ToSubscribe
 }
 
+// direct returns the two users of a direct room: one whose name ends with a list of exactly two users, such as dialog#42,43.
+func (n NameRules) direct(room string) (a, b string, ok bool) {
+	if n.Users == "" || !strings.Contains(room, n.Users) {
+		return "", "", false
+	}
+	a, b, two := strings.Cut(room[strings.LastIndex(room, n.Users)+len(n.Users):], userSeparator)
+	return a, b, two && a != "" && b != "" && a != b && !strings.Contains(b, userSeparator)
+}
+
 // allowPlain reports whether the name of a room allows plain clients to join.
 func (n NameRules) allowPlain(room string) bool {
 	_, ok := n.allow(Actor{}, ToSubscribe, room)

@@ -14,6 +14,8 @@ const (
 	Anyone      Access = "anyone"
 	SignedIn    Access = "signed-in"   // clients with a user: from a token, or a guest with a name
 	Subscribers Access = "subscribers" // members of the room
+	Members     Access = "members"     // users of the roster
+	Moderators  Access = "moderators"  // users of the roster with the role moderator or owner
 	WithToken   Access = "token"       // clients with a subscription token for the room, or a connection token with the room in "channels"
 	Nobody      Access = "nobody"      // only the server API
 )
@@ -22,10 +24,13 @@ const (
 type RoomOptions struct {
 	Pattern string `name:"pattern" reload:"yes" default:"*"` // a name, or a prefix and a star: "chat:*"
 
-	Subscribe    Access        `name:"subscribe" reload:"yes" default:"anyone" oneof:"anyone,signed-in,token,nobody"` // to join
-	Publish      Access        `name:"publish" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
-	SeePresence  Access        `name:"see-presence" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"`
-	ReadHistory  Access        `name:"read-history" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,token,nobody"` // and to recover
+	Subscribe    Access        `name:"subscribe" reload:"yes" default:"anyone" oneof:"anyone,signed-in,members,moderators,token,nobody"` // to join
+	Publish      Access        `name:"publish" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,members,moderators,token,nobody"`
+	SeePresence  Access        `name:"see-presence" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,members,moderators,token,nobody"`
+	ReadHistory  Access        `name:"read-history" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,members,moderators,token,nobody"` // and to recover
+	Join         Access        `name:"join" reload:"yes" default:"nobody" oneof:"signed-in,nobody"`                                                          // to become a member of the roster by rpc
+	Invite       Access        `name:"invite" reload:"yes" default:"moderators" oneof:"members,moderators,nobody"`                                           // to add members to the roster by rpc
+	Create       Access        `name:"create" reload:"yes" default:"nobody" oneof:"signed-in,nobody"`                                                        // to create the room by rpc, as its owner
 	Presence     bool          `name:"presence" reload:"yes" default:"true"`
 	JoinLeave    bool          `name:"join-leave" reload:"yes"`                                                                         // members receive join and leave events
 	HistorySize  int           `name:"history-size" reload:"yes" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications in the history
@@ -79,6 +84,24 @@ func otherRoom(access string) RoomOptions {
 		o.Subscribe = SignedIn
 	}
 	return o
+}
+
+// access returns the group of clients that may do an action.
+func (o *RoomOptions) access(action Action) Access {
+	return [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[action]
+}
+
+// needsRole reports whether the roster of the room decides.
+func (ac Access) needsRole() bool { return ac == Members || ac == Moderators }
+
+// usesRoster reports whether the roster of a room has an effect beyond the server API.
+func (o *RoomOptions) usesRoster() bool {
+	for action := range ActionCount {
+		if o.access(action).needsRole() {
+			return true
+		}
+	}
+	return o.Join == SignedIn || o.Create == SignedIn
 }
 
 // Matches reports whether a name matches the pattern.

@@ -1,5 +1,7 @@
 package chat
 
+import "github.com/throng-chat/throng/server/roster"
+
 // SessionPath is the endpoint of SDK clients. The rejection texts for plain clients have it.
 const SessionPath = "/connection/websocket"
 
@@ -21,7 +23,33 @@ func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
 	case !a.Member && h.Unknown(in):
 		return false
 	}
+	if access := in.Options.access(action); access.needsRole() && !(action == ToSubscribe && a.Token) {
+		return h.HasAccess(access, in.Name, a.User)
+	}
 	return in.Options.Allows(a, action)
+}
+
+// HasAccess reports whether a user has the role in the roster of a room that an access needs: Members or Moderators. It is false for others.
+func (h *Hub) HasAccess(access Access, room, user string) bool {
+	switch access {
+	case Members:
+		return h.RoleOf(room, user) >= roster.Member
+	case Moderators:
+		return h.RoleOf(room, user) >= roster.Moderator
+	}
+	return false
+}
+
+// NameAllows reports whether the name of a room allows a user to be in its roster.
+func (h *Hub) NameAllows(user, room string) bool {
+	_, ok := h.Settings().Names.allow(Actor{User: user, Token: true}, ToSubscribe, room)
+	return ok
+}
+
+// IsDirect reports whether a room is the direct room of two users.
+func (h *Hub) IsDirect(room string) bool {
+	_, _, ok := h.Settings().Names.direct(room)
+	return ok
 }
 
 // Unknown reports whether rooms are closed and no pattern matches the room. The application may still subscribe connections to it.
@@ -65,9 +93,9 @@ func (h *Hub) PlainDenial(room string) string {
 	return "no [[room]] pattern matches it, and such rooms are for signed-in users (--rooms): " + instead
 }
 
-// Allows reports whether the options allow an action.
+// Allows reports whether the options allow an action, without the roster of the room (Hub.Authorize).
 func (o *RoomOptions) Allows(a Actor, action Action) bool {
-	access := [ActionCount]Access{ToSubscribe: o.Subscribe, ToPublish: o.Publish, ToSeePresence: o.SeePresence, ToReadHistory: o.ReadHistory}[action]
+	access := o.access(action)
 	if action == ToSubscribe && a.Token && access != Nobody {
 		return true
 	}

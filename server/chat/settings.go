@@ -1,6 +1,10 @@
 package chat
 
-import "github.com/throng-chat/throng/server/limiter"
+import (
+	"slices"
+
+	"github.com/throng-chat/throng/server/limiter"
+)
 
 // Settings are the settings of the chat that a reload replaces (Hub.Configure). They are immutable. An act loads them once, so that it sees
 // either the old or the new ones.
@@ -11,6 +15,7 @@ type Settings struct {
 	patterns              []Options
 	anyRoom               Options // of rooms that no pattern matches
 	closed                bool    // only the application may use such rooms
+	UsesRosters           bool    // the options of some room use rosters
 	hasContexts           bool    // some room may have a compression context
 	Names                 NameRules
 	Guests                bool
@@ -42,6 +47,7 @@ func newSettings(cfg Config) *Settings {
 		s.patterns = append(s.patterns, Options{o, s})
 	}
 	s.hasContexts = s.anyContext()
+	s.UsesRosters = slices.ContainsFunc(cfg.Rooms, func(o RoomOptions) bool { return o.usesRoster() })
 	return s
 }
 

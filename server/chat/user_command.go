@@ -44,6 +44,7 @@ const (
 	EndedByKick        EndCause = "kick"
 	EndedByBan         EndCause = "ban"
 	EndedByExpiry      EndCause = "expiry"
+	EndedByRemoval     EndCause = "removal" // from the roster
 )
 
 // Disconnect ends connections.

@@ -67,6 +67,7 @@ type roomValues struct {
 	room     string
 	budget   *valueBudget // that counts them
 	table    valueTable
+	members  rosterFamily
 	count    int // values
 	proposed map[string]proposedValue
 }
@@ -78,10 +79,15 @@ type proposedValue struct {
 }
 
 // family returns what keeps the values of a key.
-func (rv *roomValues) family(string) valueFamily { return &rv.table }
+func (rv *roomValues) family(key string) valueFamily {
+	if isMemberKey(key) {
+		return &rv.members
+	}
+	return &rv.table
+}
 
 // families returns all families.
-func (rv *roomValues) families() [1]valueFamily { return [...]valueFamily{&rv.table} }
+func (rv *roomValues) families() [2]valueFamily { return [...]valueFamily{&rv.table, &rv.members} }
 
 // get returns the data of a key; nil for none. rv may be nil.
 func (rv *roomValues) get(key string) []byte {

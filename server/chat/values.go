@@ -68,8 +68,9 @@ func (h *Hub) valueBudget(room string) *valueBudget {
 func (in *Stripe) valuesOf(room string, b *valueBudget) *roomValues {
 	rv := in.values[room]
 	if rv == nil {
-		rv = &roomValues{room: strings.Clone(room), budget: b}
-		in.values[rv.room] = rv
+		room = strings.Clone(room)
+		rv = &roomValues{room: room, budget: b, members: rosterFamily{room: room, index: in.Hub.members}}
+		in.values[room] = rv
 	}
 	return rv
 }

@@ -89,6 +89,7 @@ var (
 	unsubscribedByServer     = unsubscribeReason{2000, "server unsubscribe"}
 	unsubscribedByKick       = unsubscribeReason{2000, "kicked"}
 	unsubscribedByBan        = unsubscribeReason{2000, "banned"}
+	unsubscribedByRemoval    = unsubscribeReason{2000, "no longer a member"}
 	unsubscribedByToken      = unsubscribeReason{2000, "no longer in the token"}
 	unsubscribedByRevocation = unsubscribeReason{2000, "token revoked"}
 	unsubscribedInsufficient = unsubscribeReason{2500, "insufficient state"}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"log/slog"
 
 	"github.com/centrifugal/protocol"
 
@@ -9,17 +10,32 @@ import (
 	"github.com/throng-chat/throng/server/webhook"
 )
 
+// rpcMethod handles an rpc of a session. Called on the poller.
+type rpcMethod func(s *Session, id uint32, params []byte)
+
+// rosterMethods are the methods of throng that exist while the options of a room use rosters. Otherwise the application gets these calls.
+var rosterMethods = map[string]rpcMethod{
+	"rooms": (*Session).rooms, "members": (*Session).members,
+	"join": (*Session).joinRoster, "leave": (*Session).leaveRoster, "invite": (*Session).invite,
+	"room_create": (*Session).createRoom, "room_update": (*Session).updateRoom, "role": (*Session).setRole, "remove_member": (*Session).removeMember,
+	"kick": (*Session).kick, "ban": (*Session).ban, "unban": (*Session).unban, "silence": (*Session).silence, "unsilence": (*Session).unsilence,
+	"slow": (*Session).slow,
+}
+
 // rpc handles the command rpc: the methods of throng itself; all others by a proxy request.
 func (s *Session) rpc(id uint32, req *protocol.RPCRequest) {
-	switch req.Method {
-	case "redact":
+	do := rosterMethods[req.Method]
+	switch {
+	case req.Method == "redact":
 		s.redact(id, req.Data)
+	case do != nil && s.Sessions.Settings().UsesRosters:
+		do(s, id, req.Data)
 	default:
 		s.proxyRPC(id, req)
 	}
 }
 
-// redact is the rpc method that removes a publication of the client itself.
+// redact is the rpc method that removes a publication of the client itself, or, by a moderator of the room, of any client.
 func (s *Session) redact(id uint32, params []byte) {
 	var r chat.Redaction
 	if json.Unmarshal(params, &r) != nil || !chat.ValidRoomName(r.Channel) || r.Offset == 0 {
@@ -31,15 +47,20 @@ func (s *Session) redact(id uint32, params []byte) {
 		s.fail(id, ErrorOf(e))
 		return
 	}
+	author := s.Info()
+	if s.moderates(r.Channel) {
+		author = nil
+	}
 	charged, ok := s.charge(id, at) // it sends a notice to the room, like a publication
 	if !ok {
 		return
 	}
 	if at.Options.Durable {
-		s.proposeRedaction(id, r, charged)
+		s.proposeRedaction(id, r, author, charged)
 		return
 	}
-	in, e := s.Sessions.Redact(r, s.Info())
+	in, e := s.Sessions.Redact(r, author)
+	s.recordRedaction(r, author, e)
 	if in == nil {
 		s.refund(charged)
 	} else {
@@ -52,9 +73,20 @@ func (s *Session) redact(id uint32, params []byte) {
 	s.Reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: []byte("{}")}})
 }
 
+// recordRedaction records the redaction of a moderator.
+func (s *Session) recordRedaction(r chat.Redaction, author *chat.ClientInfo, e *chat.Rejection) {
+	if author != nil {
+		return
+	}
+	act := s.act("redact", r.Channel, "")
+	act.Details = []slog.Attr{slog.Uint64("offset", r.Offset)}
+	s.record(act, e)
+}
+
 // proposeRedaction redacts in a durable room. The reply is sent when the redaction is on disk.
-func (s *Session) proposeRedaction(id uint32, r chat.Redaction, charged charge) {
-	s.watchBacklog(s.Sessions.ProposeRedaction(r, s.Info(), func(at chat.StreamPosition, e *chat.Rejection) {
+func (s *Session) proposeRedaction(id uint32, r chat.Redaction, author *chat.ClientInfo, charged charge) {
+	s.watchBacklog(s.Sessions.ProposeRedaction(r, author, func(at chat.StreamPosition, e *chat.Rejection) {
+		s.recordRedaction(r, author, e)
 		if at.Offset == 0 {
 			s.Conn.Poller().Post(func() { s.refund(charged) })
 		}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
@@ -18,6 +19,8 @@ const (
 	MaxOutstanding   = 32 << 20        // bytes of long replies that are not completely sent
 	maxQueuedBulk    = 4096            // long replies that wait for a worker; one worker per core
 	MaxVerifying     = 1024            // tokens of slow algorithms that wait for a worker; one worker per two cores
+	maxModerating    = 8               // acts of moderators at a time
+	maxQueuedActs    = 1024            // acts of moderators that wait for a worker
 	bulkQueueTimeout = 5 * time.Second // to wait for a worker
 )
 
@@ -54,6 +57,9 @@ type Sessions struct {
 
 	BulkWorkers *workers // of long replies
 	Verifiers   *workers // of signatures that take milliseconds
+	Moderators  *workers // of acts of moderators, which wait for the disk and for connections
+
+	audit *audit.Log // constant after SetAudit; nil for none
 }
 
 // New returns the Sessions of a hub.
@@ -70,12 +76,16 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		Outstanding:  limiter.Budget{Share: 2},
 		BulkWorkers:  NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
 		Verifiers:    NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
+		Moderators:   NewWorkers(maxModerating, maxQueuedActs, bulkQueueTimeout),
 	}
 	s.Outstanding.SetMax(MaxOutstanding)
 	s.Configure(cfg)
 	s.BulkQueries = newBulkQueries(s.BulkWorkers, &s.Outstanding)
 	return s
 }
+
+// SetAudit sets the audit log of acts of users; nil for none. Call it before the first session.
+func (all *Sessions) SetAudit(l *audit.Log) { all.audit = l }
 
 // Configure replaces the settings, except PingInterval, after those of the engine (SetLimits). Each holds from the next act of a session on. Any
 // goroutine may call it; it does not block.

@@ -77,6 +77,8 @@ func unsubscribeReasonFor(c chat.Unsubscribe) unsubscribeReason {
 		return unsubscribedByKick
 	case chat.EndedByBan:
 		return unsubscribedByBan
+	case chat.EndedByRemoval:
+		return unsubscribedByRemoval
 	}
 	return unsubscribedByServer
 }

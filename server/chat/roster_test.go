@@ -1,0 +1,200 @@
+package chat
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/roster"
+)
+
+// rosterText returns the members of a room with their roles.
+func rosterText(h *Hub, room string) string {
+	page, _ := h.MembersOf(room, "", roster.Member, 1000)
+	var list []string
+	for _, e := range page {
+		list = append(list, e.User+":"+e.Role.String())
+	}
+	return strings.Join(list, " ")
+}
+
+// changeMembers changes a roster and returns the rejection.
+func changeMembers(t *testing.T, fake *brokertest.Fake, h *Hub, c MemberChange) *Rejection {
+	t.Helper()
+	oc := &outcome{}
+	h.ChangeMembers(c, oc.done)
+	if fake != nil {
+		fake.Settle()
+	}
+	if oc.calls != 1 {
+		t.Fatalf("Done was called %d times", oc.calls)
+	}
+	return oc.e
+}
+
+func TestARosterSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	title := "Tea"
+	created := &outcome{}
+	h.CreateRoom("d", "ann", roster.InfoChange{Title: &title}, created.done)
+	fake.Settle()
+	if created.e != nil {
+		t.Fatal(created.e)
+	}
+	changeMembers(t, fake, h, MemberChange{Room: "d", Users: []string{"cleo", "bob", "dan"}, Role: roster.Member, Add: true})
+	changeMembers(t, fake, h, MemberChange{Room: "d", Users: []string{"bob"}, Role: roster.Moderator})
+	changeMembers(t, fake, h, MemberChange{Room: "d", Users: []string{"dan"}})
+	changeMembers(t, fake, h, MemberChange{Room: "d2", Users: []string{"bob"}, Role: roster.Owner, Add: true})
+	restarted := newDurableHub(t, fake, durableRooms("d*"))
+	for name, h := range map[string]*Hub{"before": h, "after": restarted} {
+		if got, want := rosterText(h, "d"), "ann:owner bob:moderator cleo:member"; got != want {
+			t.Errorf("%s a restart: got %s, want %s", name, got, want)
+		}
+		page, more := h.RoomsOf("bob", "", 10, 1<<20)
+		want := []RosterRoom{{Channel: "d", Role: "moderator", Title: "Tea", Members: 3}, {Channel: "d2", Role: "owner", Members: 1}}
+		if fmt.Sprint(page) != fmt.Sprint(want) || more {
+			t.Errorf("%s a restart: got %+v, want %+v", name, page, want)
+		}
+		if h.RostersOf("dan") != 0 || h.RoleOf("d", "dan") != roster.None || h.RoleOf("d", "") != roster.None {
+			t.Errorf("%s a restart: dan is a member", name)
+		}
+	}
+	deleted := &outcome{}
+	restarted.DeleteRoom("d", deleted.done)
+	fake.Settle()
+	again := newDurableHub(t, fake, durableRooms("d*"))
+	if got := rosterText(again, "d"); got != "" || again.RostersOf("ann") != 0 || again.Value("d", infoKey) != nil {
+		t.Errorf("got %q after the room was deleted", got)
+	}
+	if page, _ := again.RosterRooms("", 10, 1<<20); len(page) != 1 || page[0].Channel != "d2" {
+		t.Errorf("got %+v, want one room", page)
+	}
+}
+
+// Who may change whom. The oracle is the table: rows are the roles of the actor, columns those of the target.
+func TestWhoMayChangeARoster(t *testing.T) {
+	t.Parallel()
+	roles := []roster.Role{roster.None, roster.Member, roster.Moderator, roster.Owner}
+	allowed := map[string]string{ // by actor and new role: the targets of each role, member to owner
+		"member ": "...", "member member": "...", "member moderator": "...", "member owner": "...",
+		"moderator ": "y..", "moderator member": "y..", "moderator moderator": "...", "moderator owner": "...",
+		"owner ": "yyy", "owner member": "yyy", "owner moderator": "yyy", "owner owner": "yyy",
+		" ": "...", " member": "...", " moderator": "...", " owner": "...",
+	}
+	for _, actor := range roles {
+		for _, to := range roles {
+			for i, target := range roles[1:] {
+				h := newTestHub(t)
+				for user, role := range map[string]roster.Role{"actor": actor, "target": target, "other": roster.Owner} {
+					if role != roster.None {
+						changeMembers(t, nil, h, MemberChange{Room: "r", Users: []string{user}, Role: role, Add: true})
+					}
+				}
+				e := changeMembers(t, nil, h, MemberChange{Room: "r", By: "actor", Users: []string{"target"}, Role: to})
+				want := allowed[actor.String()+" "+to.String()][i] == 'y' || to == target // no change is a success
+				if got := e == nil; got != want || e != nil && e.Cause != CauseDenied {
+					t.Errorf("%q makes a %q %q: got %+v, want %v", actor, target, to, e, want)
+				}
+				if e == nil && h.RoleOf("r", "target") != to {
+					t.Errorf("%q makes a %q %q: it is %q", actor, target, to, h.RoleOf("r", "target"))
+				}
+			}
+		}
+	}
+}
+
+func TestTheLastOwnerStays(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	add := func(role roster.Role, users ...string) {
+		t.Helper()
+		if e := changeMembers(t, fake, h, MemberChange{Room: "d", Users: users, Role: role, Add: true}); e != nil {
+			t.Fatal(e)
+		}
+	}
+	add(roster.Owner, "ann", "ben")
+	add(roster.Member, "cleo")
+	leave := func(user string) *outcome {
+		oc := &outcome{}
+		h.ChangeMembers(MemberChange{Room: "d", By: user, Users: []string{user}}, oc.done)
+		return oc
+	}
+	first, second := leave("ann"), leave("ben") // the first is not committed yet
+	fake.Settle()
+	if first.e != nil || second.e != rejectOwner {
+		t.Errorf("got %+v and %+v, want the second one rejected", first.e, second.e)
+	}
+	if e := changeMembers(t, fake, h, MemberChange{Room: "d", By: "ben", Users: []string{"ben"}, Role: roster.Member}); e != rejectOwner {
+		t.Errorf("got %+v, want no room without an owner", e)
+	}
+	if e := changeMembers(t, fake, h, MemberChange{Room: "d", By: "cleo", Users: []string{"cleo"}}); e != nil {
+		t.Errorf("a member cannot leave: %+v", e)
+	}
+	if e := changeMembers(t, fake, h, MemberChange{Room: "d", By: "ben", Users: []string{"ben"}}); e != nil {
+		t.Errorf("the last member cannot leave: %+v", e)
+	}
+	if got := rosterText(h, "d"); got != "" {
+		t.Errorf("got %s, want nobody", got)
+	}
+}
+
+func TestRostersAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newTestHub(t)
+	var users []string
+	for n := range roster.MaxMembers {
+		users = append(users, fmt.Sprintf("user%05d", n))
+	}
+	for chunk := range slices.Chunk(users, MaxMemberChange) {
+		if e := changeMembers(t, nil, h, MemberChange{Room: "r", Users: chunk, Role: roster.Member, Add: true}); e != nil {
+			t.Fatal(e)
+		}
+	}
+	if e := changeMembers(t, nil, h, MemberChange{Room: "r", Users: []string{"one"}, Role: roster.Member, Add: true}); e == nil || e.Cause != CauseLimit {
+		t.Errorf("got %+v, want the limit of members", e)
+	}
+	if e := changeMembers(t, nil, h, MemberChange{Room: "r", Users: users[:2], Role: roster.Owner}); e != nil {
+		t.Errorf("a full roster cannot be changed: %+v", e)
+	}
+	for n := range roster.MaxUserRooms - 1 {
+		if e := changeMembers(t, nil, h, MemberChange{Room: fmt.Sprint("room", n), Users: users[:1], Role: roster.Member, Add: true}); e != nil {
+			t.Fatal(e)
+		}
+	}
+	if e := changeMembers(t, nil, h, MemberChange{Room: "last", Users: users[:1], Role: roster.Member, Add: true}); e == nil || e.Cause != CauseLimit {
+		t.Errorf("got %+v, want the limit of rooms", e)
+	}
+	for _, name := range []string{"", strings.Repeat("x", roster.MaxUser+1)} {
+		if e := changeMembers(t, nil, h, MemberChange{Room: "r", Users: []string{name}, Role: roster.Member, Add: true}); e == nil || e.Cause != CauseInvalid {
+			t.Errorf("%.5q: got %+v, want an invalid user", name, e)
+		}
+	}
+	if e := changeMembers(t, nil, h, MemberChange{Room: "r", Users: []string{"one"}, Role: roster.Owner}); e == nil || e.Cause != CauseInvalid {
+		t.Errorf("got %+v, want that one is not a member", e)
+	}
+	page, more := h.RoomsOf(users[0], "", 100, 1000)
+	if !more || len(page) == 0 || len(page) > 20 {
+		t.Errorf("got %d rooms and %v, want a page of about 1,000 bytes", len(page), more)
+	}
+}
+
+func TestDirectRoomsHaveTwoUsers(t *testing.T) {
+	t.Parallel()
+	n := NameRules{Users: "#"}
+	for name, want := range map[string]string{
+		"dialog#a,b": "a b", "#a,b": "a b", "x#y#a,b": "a b", "dialog#a": "", "dialog#a,": "", "dialog#,b": "", "dialog#a,a": "", "dialog#a,b,c": "", "dialog": "",
+	} {
+		a, b, ok := n.direct(name)
+		if got := strings.TrimSpace(a + " " + b); ok != (want != "") || ok && got != want {
+			t.Errorf("%s: got %q %q %v, want %q", name, a, b, ok, want)
+		}
+	}
+	if _, _, ok := (NameRules{}).direct("a,b"); ok {
+		t.Error("without user-rooms, there is a direct room")
+	}
+}

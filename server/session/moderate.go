@@ -1,0 +1,132 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/throng-chat/throng/server/audit"
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/roster"
+)
+
+// The rpc methods of the moderators of a room: what the server API can do, in this room only. A moderator acts on users with a smaller role, an
+// owner on all but itself. Each act is in the audit log.
+
+// moderation is a method of moderators. It changes sanctions on a worker, because that may wait for the disk.
+type moderation struct {
+	action audit.Action
+	kind   chat.SanctionKind // empty for none
+	lift   bool
+	end    chat.EndCause // of the subscriptions of the user; empty for none
+	ofRoom bool          // there is no user
+}
+
+// kick ends the subscriptions of a user to a room. It may return.
+func (s *Session) kick(id uint32, params []byte) {
+	s.moderate(id, moderation{action: "kick", end: chat.EndedByKick}, params)
+}
+
+// ban denies a user all actions in a room.
+func (s *Session) ban(id uint32, params []byte) {
+	s.moderate(id, moderation{action: "ban", kind: chat.SanctionBan, end: chat.EndedByBan}, params)
+}
+
+func (s *Session) unban(id uint32, params []byte) {
+	s.moderate(id, moderation{action: "unban", kind: chat.SanctionBan, lift: true}, params)
+}
+
+// silence denies a user to publish in a room: the mute of the server API.
+func (s *Session) silence(id uint32, params []byte) {
+	s.moderate(id, moderation{action: "mute", kind: chat.SanctionMute}, params)
+}
+
+func (s *Session) unsilence(id uint32, params []byte) {
+	s.moderate(id, moderation{action: "unmute", kind: chat.SanctionMute, lift: true}, params)
+}
+
+// slow sets the slow mode of a room.
+func (s *Session) slow(id uint32, params []byte) {
+	s.moderate(id, moderation{action: "slow_mode", kind: chat.SanctionSlowMode, ofRoom: true}, params)
+}
+
+// moderate handles a method of moderators.
+func (s *Session) moderate(id uint32, m moderation, params []byte) {
+	p, ok := s.decodeRoster(id, params)
+	if !ok {
+		return
+	}
+	sanction, ok := m.sanction(&p, s.Sessions.Moderation.Now())
+	switch {
+	case !ok:
+		s.fail(id, ErrBadRequest)
+		return
+	case !s.mayModerate(&m, &p):
+		s.fail(id, ErrDenied)
+		return
+	}
+	act := s.act(m.action, p.Channel, p.User)
+	if p.Seconds > 0 {
+		act.Details = []slog.Attr{slog.Int64("seconds", p.Seconds)}
+	}
+	s.Await(s.Sessions.Moderators, func() func() {
+		ctx, cancel := context.WithTimeout(context.Background(), moderationTimeout)
+		defer cancel()
+		return s.acted(id, act, s.Sessions.moderate(ctx, &m, sanction))
+	}, func() { s.reject(id, ErrTooManyRequests) })
+}
+
+// sanction returns the sanction that the parameters describe. ok is false if they are not valid.
+func (mo *moderation) sanction(p *rosterParams, now time.Time) (sn chat.Sanction, ok bool) {
+	most := MaxMoment
+	if mo.ofRoom {
+		most = chat.MaxSlowMode
+	}
+	if p.Seconds < 0 || p.Seconds > int64(most/time.Second) || mo.ofRoom != (p.User == "") || len(p.User) > roster.MaxUser {
+		return sn, false
+	}
+	length := time.Duration(p.Seconds) * time.Second
+	sn = chat.Sanction{Kind: mo.kind, User: p.User, Room: p.Channel}
+	switch {
+	case mo.ofRoom:
+		sn.Pause = length
+	case p.Seconds > 0 && !mo.lift:
+		sn.Until = now.Add(length)
+	}
+	return sn, true
+}
+
+// mayModerate reports whether the user is a moderator with a larger role than the target has. In a direct room nobody is.
+func (s *Session) mayModerate(m *moderation, p *rosterParams) bool {
+	own := s.Sessions.RoleOf(p.Channel, s.userID())
+	switch {
+	case own < roster.Moderator || s.Sessions.IsDirect(p.Channel):
+		return false
+	case m.ofRoom:
+		return true
+	}
+	return p.User != s.userID() && (own == roster.Owner || own > s.Sessions.RoleOf(p.Channel, p.User))
+}
+
+// moderate puts an act into effect. It blocks until the sanction is stored and all connections of the user have handled it.
+func (all *Sessions) moderate(ctx context.Context, m *moderation, sn chat.Sanction) *chat.Rejection {
+	var err error
+	switch {
+	case m.kind == "":
+	case m.lift || m.ofRoom && sn.Pause == 0:
+		err = all.Sanctions.Lift(ctx, sn)
+	default:
+		err = all.Sanctions.Impose(ctx, sn)
+	}
+	switch {
+	case errors.Is(err, chat.ErrSanctions):
+		return chat.RejectLimit
+	case err != nil:
+		all.Log.Warn("sanction not stored", "kind", string(sn.Kind), "user", sn.User, "channel", sn.Room, "error", err)
+		return chat.RejectUnavailable
+	case m.end == "":
+		return nil
+	}
+	return all.Execute(ctx, chat.TargetedCommand{User: sn.User, Command: chat.Unsubscribe{Room: sn.Room, Cause: m.end}})
+}
