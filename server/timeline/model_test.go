@@ -89,7 +89,7 @@ func (m *model) fatalf(format string, args ...any) {
 
 func (m *model) act() {
 	switch n := m.random.IntN(100); {
-	case n < 6 && m.timeline.Count() > 0:
+	case n < 6 && m.timeline.Count() > 0, n < 40 && m.timeline.Count() > 60:
 		m.dropOldest()
 	case m.durable && n < 30 && len(m.waiting) > 0:
 		m.commit()
@@ -223,6 +223,9 @@ func (m *model) data() []byte {
 			m.nextID++
 		}
 		f["id"], f["text"] = fmt.Sprint("m", m.nextID), text
+		if m.random.IntN(8) == 0 { // an ID that is taken, or was before an eviction
+			f["id"] = fmt.Sprint("m", max(0, m.nextID-m.random.IntN(100)))
+		}
 		if m.random.IntN(3) == 0 {
 			f["thread"] = id()
 		}
