@@ -96,6 +96,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/httpstream": {
 			module + "/server/fanout", module + "/server/ws", "github.com/centrifugal/protocol", "github.com/centrifugal/protocol/cfjson",
 		},
+		"/server/fold":    {"golang.org/x/text/cases", "golang.org/x/text/unicode/norm"},
 		"/server/limiter": {},
 		"/server/marker":  {},
 		"/server/proxyheader": {
@@ -107,6 +108,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/recent":   {},
 		"/server/record":   {},
 		"/server/roster":   {},
+		"/server/search":   {module + "/server/fold", module + "/server/timeline"},
 		"/server/timeline": {},
 		"/server/oracle":   {},
 		"/server/torture/durability": {
@@ -130,12 +132,13 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/tlshandshake": {
 			module + "/server/tlsrec", "github.com/lesismal/llib/std/crypto/tls", "golang.org/x/sys/cpu",
 		},
-		"/server/tlsconn": {module + "/server/netpoll", module + "/server/tlshandshake", module + "/server/tlsrec", module + "/server/wheel"},
-		"/server/certs":   {"golang.org/x/crypto/acme", "golang.org/x/crypto/acme/autocert"},
-		"/server/ws":      {},
-		"/server/wheel":   {},
-		"/server/web":     {},
-		"/server/netpoll": {"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging", "golang.org/x/sys/unix"},
+		"/server/tlsconn":  {module + "/server/netpoll", module + "/server/tlshandshake", module + "/server/tlsrec", module + "/server/wheel"},
+		"/server/certs":    {"golang.org/x/crypto/acme", "golang.org/x/crypto/acme/autocert"},
+		"/server/ws":       {},
+		"/server/wheel":    {},
+		"/server/web":      {},
+		"/server/wordlist": {module + "/server/fold"},
+		"/server/netpoll":  {"github.com/lesismal/nbio", "github.com/lesismal/nbio/logging", "golang.org/x/sys/unix"},
 		"/server/torture": {
 			module + "/server/broker/crashtest", module + "/server/broker/testdisk",
 			"github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "golang.org/x/sys/unix",

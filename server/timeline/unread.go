@@ -13,11 +13,20 @@ func (t *Timeline) Unread(user string, upto uint64) (unread, mentions int) {
 	return unread, mentions
 }
 
+// Written returns the number of messages of a user that are not deleted. A user ID that is empty has none.
+func (t *Timeline) Written(user string) int {
+	if p := t.people.find(user); p != nil && p.counts != nil {
+		return p.counts.own.len()
+	}
+	return 0
+}
+
 // Text is the text of one message, for the search.
 type Text struct {
-	Offset uint64
-	User   string
-	Text   string
+	Offset    uint64
+	UnixMilli int64
+	User      string // empty: the author has none
+	Text      string
 }
 
 // Texts appends the texts of messages before an offset (0: from the newest), the newest first, until dst is full or there are no more. Deleted
@@ -32,7 +41,7 @@ func (t *Timeline) Texts(before uint64, dst []Text) (texts []Text, next uint64) 
 		i--
 		m := t.order.at(i)
 		if next = m.offset; !m.deleted {
-			dst = append(dst, Text{m.offset, m.user(), m.text})
+			dst = append(dst, Text{m.offset, m.unixMilli, m.user(), m.text})
 		}
 	}
 	if i == 0 {
