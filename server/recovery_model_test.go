@@ -70,6 +70,7 @@ type recoveryModel struct {
 	did      map[string]int
 
 	durable *durableModel // nil with rooms in memory
+	talk    *talkModel    // nil without chat rooms
 }
 
 // modelClient is a client with the state that it has of each room.
@@ -192,6 +193,10 @@ func (m *recoveryModel) clear(name string) {
 
 func (m *recoveryModel) publish(name string) {
 	m.said++
+	if m.talk != nil {
+		m.talk.publish(name)
+		return
+	}
 	if m.durable != nil {
 		m.durable.publish(name, fmt.Sprint(m.said))
 		return
@@ -214,6 +219,10 @@ func (m *recoveryModel) redact(name string) {
 	}
 	unlock()
 	what := chat.Redaction{Channel: name, Offset: at.Offset - min(at.Offset, m.random.Uint64N(20)), Epoch: at.Epoch}
+	if m.talk != nil {
+		m.talk.redact(what)
+		return
+	}
 	if m.durable != nil {
 		m.durable.redact(what)
 		return
@@ -292,6 +301,7 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 		m.did["came"]++
 		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
 		m.rewound(c, e)
+		m.talk.load(c, name)
 	case !r.Recovered:
 		m.did["told that it missed something"]++
 		if len(e.RecoveredPublications) > 0 {
@@ -301,6 +311,7 @@ func (m *recoveryModel) answered(c *modelClient, e *session.JoinAttempt) {
 			m.t.Errorf("%s: nothing was missed after offset %d, but the recovery failed", name, r.Offset)
 		}
 		c.places[name] = chat.StreamPosition{Offset: r.Offset, Epoch: r.Epoch}
+		m.talk.load(c, name)
 	default:
 		m.did["recovered"]++
 		if len(e.RecoveredPublications) == 0 {
@@ -333,6 +344,11 @@ func (m *recoveryModel) hear(c *modelClient, name string, p *chat.Publication) {
 	at := c.places[name]
 	if p.Offset != at.Offset+1 {
 		m.t.Errorf("%s: received offset %d after %d", name, p.Offset, at.Offset)
+		return
+	}
+	if m.talk != nil {
+		m.talk.hear(c, name, p)
+		c.places[name] = chat.StreamPosition{Offset: p.Offset, Epoch: at.Epoch}
 		return
 	}
 	if m.durable != nil {

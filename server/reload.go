@@ -127,13 +127,13 @@ func (re *reloads) apply(cfg Config) (settings.Changes, error) {
 		return settings.Changes{}, err
 	}
 	cfg = cfg.clone()
-	var durable []string
-	if chat.ChangesDurability(re.config.Rooms, cfg.Rooms) {
-		// The log has the positions of the durable rooms: which rooms these are must not change.
-		durable, cfg.Rooms = []string{"room"}, slices.Clone(re.config.Rooms)
+	var kinds []string
+	if chat.ChangesKinds(re.config.Rooms, cfg.Rooms) {
+		// Which rooms are durable, and which are chat rooms, must not change while they exist.
+		kinds, cfg.Rooms = []string{"room"}, slices.Clone(re.config.Rooms)
 	}
 	changes := settings.Merge(&re.config, &cfg)
-	changes.NeedsRestart = append(changes.NeedsRestart, durable...)
+	changes.NeedsRestart = append(changes.NeedsRestart, kinds...)
 	loaded := cfg
 	if len(changes.NeedsRestart) > 0 {
 		if err := cfg.Validate(); err != nil {

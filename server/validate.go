@@ -216,6 +216,9 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 	case o.Durable && o.MaxMessage > chat.MaxDurableMessage:
 		ce.add("max-message", o.MaxMessage, "must be at most %d in a durable room", chat.MaxDurableMessage)
 	}
+	if o.IsChat() && o.HistorySize == 0 {
+		ce.add("kind", o.Kind, "needs history-size above 0: the number of messages that the room holds")
+	}
 	if o.HistorySize == 0 && o.Recovery {
 		ce.add("recovery", true, "needs history-size above 0")
 	}

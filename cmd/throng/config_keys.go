@@ -142,6 +142,8 @@ func setValue(target, value any) error {
 		*target = text
 	case *chat.Access:
 		return setValue((*string)(target), value)
+	case *chat.RoomKind:
+		return setValue((*string)(target), value)
 	case *bool:
 		is, ok := value.(bool)
 		if !ok {

@@ -63,7 +63,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/session": {
 			module + "/server/audit", module + "/server/roster",
 			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
-			module + "/server/httpstream", module + "/server/metrics", module + "/server/token", module + "/server/webhook",
+			module + "/server/httpstream", module + "/server/metrics", module + "/server/timeline", module + "/server/token", module + "/server/webhook",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
@@ -73,7 +73,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/chat": {
 			module + "/server/broker", module + "/server/home", module + "/server/record", module + "/server/roster",
 			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
-			module + "/server/settings", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
+			module + "/server/settings", module + "/server/timeline", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},
 		"/server/broker":            {},
 		"/server/broker/brokertest": {module + "/server/broker"},

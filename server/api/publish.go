@@ -134,13 +134,29 @@ func (ap *apiPublication) begin(ctx context.Context, a *API, room string, pub ch
 		return nil, session.ErrorOf(e)
 	}
 	o := chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}}
-	if in.Options.Durable {
+	switch isChat := in.Options.IsChat(); {
+	case in.Options.Durable:
 		done, wait := awaitProposal()
-		a.sessions.Propose(in, pub, o, done)
+		if isChat {
+			a.sessions.ProposeTalk(in, pub, o, done)
+		} else {
+			a.sessions.Propose(in, pub, o, done)
+		}
 		return wait, nil
+	case isChat:
+		_, at, e := a.sessions.PublishTalk(in, pub, o)
+		if e != nil {
+			return nil, session.ErrorOf(e)
+		}
+		return publishedAt(at), nil
 	}
 	_, at := a.sessions.Publish(in, pub, o)
+	return publishedAt(at), nil
+}
+
+// publishedAt returns a result that is known.
+func publishedAt(at chat.StreamPosition) waiting {
 	return func(context.Context) (any, *protocol.Error) {
 		return streamPosition{Offset: at.Offset, Epoch: at.Epoch}, nil
-	}, nil
+	}
 }

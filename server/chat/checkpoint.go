@@ -24,6 +24,9 @@ func (co committer) Repairs() []record.Entry {
 	}
 	isLost := func(room string) bool { return found.lostAll || found.lost[room] }
 	h.eachDurable(func(r *Room) {
+		if r.talk != nil {
+			r.talk.orphans = orphans{}
+		}
 		h.expireLocked(r)
 		if isLost(r.Name) {
 			b.addRoom(r, r.History.firstOffset()-1)

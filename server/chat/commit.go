@@ -3,6 +3,7 @@ package chat
 import (
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
+	"github.com/throng-chat/throng/server/timeline"
 )
 
 // committer implements home.Rooms: the log changes the rooms by it. Its methods are called one at a time.
@@ -74,22 +75,26 @@ func (h *Hub) commitLocked(in *home.Record, p *proposal) (wake uint64) {
 		h.HistoryBudget.ClearTo(r, p.target)
 	case record.Redact:
 		h.redactLocked(r, p.target)
-		wake = h.appendLocked(in, r, &p.message, p.at.Offset)
+		wake = h.appendLocked(in, r, &p.message, p.at.Offset, nil)
 	default:
 		if p.version.Number > 0 {
 			r.version, r.durable.versionIn = p.version, in.Seq
 		}
-		wake = h.appendLocked(in, r, &p.message, p.at.Offset)
+		wake = h.appendLocked(in, r, &p.message, p.at.Offset, p.entry)
 	}
 	h.releaseLocked(r)
 	return wake
 }
 
-// appendLocked appends a committed publication to the history, unless offset is 0, and posts it. The room's lock is held.
-func (h *Hub) appendLocked(in *home.Record, r *Room, m *Message, offset uint64) (wake uint64) {
+// appendLocked appends a committed publication to the history, unless offset is 0, and posts it. e is what it says in a chat room. The room's
+// lock is held.
+func (h *Hub) appendLocked(in *home.Record, r *Room, m *Message, offset uint64, e *timeline.Entry) (wake uint64) {
 	if offset > 0 {
 		m.Pub.At = h.Clock.Tick()
-		h.storeLocked(in, r, &m.Pub)
+		h.storeLocked(in, r, &m.Pub, e)
+		if e != nil && e.Kind == timeline.Delete && r.isOrphan(e) {
+			h.HistoryBudget.redactContent(r, r.editsOf(e.ID))
+		}
 		if m.Pub.Offset != offset {
 			panic("chat: a publication was committed out of its order")
 		}
@@ -97,10 +102,14 @@ func (h *Hub) appendLocked(in *home.Record, r *Room, m *Message, offset uint64) 
 	return h.postLocked(r, m)
 }
 
-// storeLocked appends a publication that is in the log to the history. The room's lock is held.
-func (h *Hub) storeLocked(in *home.Record, r *Room, pub *Publication) {
+// storeLocked appends a publication that is in the log to the history. e is what it says in a chat room; nil if that has no effect. The
+// room's lock is held.
+func (h *Hub) storeLocked(in *home.Record, r *Room, pub *Publication, e *timeline.Entry) {
 	h.HistoryBudget.Append(r, pub)
 	r.durable.retain(pub.Offset, in)
+	if e != nil {
+		h.HistoryBudget.Fold(r, pub, e)
+	}
 	h.scheduleExpiryLocked(r)
 }
 
@@ -109,6 +118,9 @@ func (h *Hub) redactLocked(r *Room, offset uint64) {
 	r.durable.redacted(offset)
 	if p := r.History.Find(offset); p != nil {
 		h.HistoryBudget.Redact(r, p)
+	}
+	if r.talk != nil {
+		h.foldRedactionLocked(r, offset)
 	}
 }
 
@@ -131,6 +143,9 @@ func (co committer) Discard(proposals []home.Proposal) {
 			r.Backlog.Add(-p.backlog())
 			if p.key != "" {
 				h.idempotency.remove(r.Name, p.key)
+			}
+			if p.entry != nil {
+				h.HistoryBudget.releaseItem(r, p.at.Offset, p.entry)
 			}
 			h.releaseLocked(r)
 			r.Stripe.Mu.Unlock()

@@ -17,8 +17,8 @@ const roomsAtOnce = 64
 // and the histories are within their sizes. Call it on a goroutine of its own, one call at a time.
 func (h *Hub) Configure(cfg Config) {
 	before, now := h.Settings(), newSettings(cfg)
-	if ChangesDurability(before.rooms(), cfg.Rooms) {
-		h.Log.Error("the [[room]] tables need a restart, because the rooms that are durable change: the tables of before stay in use")
+	if ChangesKinds(before.rooms(), cfg.Rooms) {
+		h.Log.Error("the [[room]] tables need a restart, because the rooms that are durable or of a kind change: the tables of before stay in use")
 		cfg.Rooms = before.rooms()
 		now = newSettings(cfg)
 	}
@@ -36,18 +36,18 @@ func (h *Hub) Configure(cfg Config) {
 	h.HistoryBudget.resize(cfg.HistoryBytes, h.releaseLocked)
 }
 
-// ChangesDurability reports whether the rooms that are durable may differ between two lists of options. Such a change needs a restart: the
-// log has the positions of durable rooms.
-func ChangesDurability(before, now []RoomOptions) bool {
+// ChangesKinds reports whether the rooms that are durable, or the chat rooms, may differ between two lists of options. Such a change needs a
+// restart: the log has the positions of durable rooms, and a chat room has the messages that its history is folded to.
+func ChangesKinds(before, now []RoomOptions) bool {
 	type kind struct {
-		pattern          string
-		history, durable bool
+		pattern                string
+		history, durable, chat bool
 	}
 	kinds := func(rooms []RoomOptions) (all []kind) {
-		last := 0 // the tables behind the last durable one have no other rooms of it
+		last := 0 // the tables behind the last one of these have no other rooms of them
 		for i, o := range rooms {
-			all = append(all, kind{o.Pattern, o.HistorySize > 0, o.Durable})
-			if o.Durable {
+			all = append(all, kind{o.Pattern, o.HistorySize > 0, o.Durable, o.IsChat()})
+			if o.Durable || o.IsChat() {
 				last = i + 1
 			}
 		}

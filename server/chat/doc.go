@@ -36,5 +36,9 @@
 //	| m/USER   | a room | role of the user in the roster: "member", "moderator" or "owner"           | roster_values.go   |
 //	| i        | a room | what the room is called: a roster.Info as JSON                             |                    |
 //
+// A chat room (kind = "chat") has its messages beside its history (talk_room.go, package timeline). A publication is read, checked against the
+// messages and folded into them (talk_publish.go, talk_propose.go, talk_redact.go). ReadTimeline reads them. In rooms of other kinds, Room.talk
+// is nil, and the path of a publication has this one check more.
+//
 // All other state is in memory: a restart clears it, and it is not shared with other processes.
 package chat

@@ -30,9 +30,9 @@ func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {
 		r.scheduled = false
 		h.expireLocked(r)
 		switch {
-		case r.History.Count > 0:
+		case !r.isEmpty():
 			r.scheduled = true
-			in.retention.File(r, r.History.At(0).At+r.HistoryTTL()+1)
+			in.retention.File(r, r.oldest()+r.HistoryTTL()+1)
 		case r.Members > 0, r.durable != nil && r.durable.pending > 0:
 			// The last member to leave releases the room, or the last commit.
 		default:

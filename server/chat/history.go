@@ -100,12 +100,21 @@ var Redacted = []byte(`{"redacted":true}`)
 
 // redact replaces the data of a publication by Redacted and removes its tags. Its offset and its publisher stay. It returns the growth of
 // the history in bytes.
-func (hist *History) redact(p *Publication) (grown int) {
+func (hist *History) redact(p *Publication) (grown int) { return hist.replace(p, Redacted) }
+
+// replace is redact with other data.
+func (hist *History) replace(p *Publication, data []byte) (grown int) {
 	grown = -p.Memory()
-	p.Data, p.Form, p.Tags = Redacted, FormJSON, nil
+	p.Data, p.Form, p.Tags = data, FormJSON, nil
 	grown += p.Memory()
 	hist.Bytes += grown
 	return grown
+}
+
+// grow counts the growth in bytes of what the room has beyond its publications, and returns it.
+func (hist *History) grow(bytes int) int {
+	hist.Bytes += bytes
+	return bytes
 }
 
 // dropOldest drops one publication and returns its size.

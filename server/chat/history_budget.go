@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -47,7 +48,7 @@ func (hb *historyBudget) Redact(r *Room, p *Publication) {
 
 // expire drops the publications of r from before a tick.
 func (hb *historyBudget) expire(r *Room, before wheel.Tick) {
-	hb.update(r, func() int { return -r.History.expire(before) })
+	hb.update(r, func() int { return r.History.grow(r.talk.expire(before)) - r.History.expire(before) })
 }
 
 // Clear drops all publications of r.
@@ -55,12 +56,35 @@ func (hb *historyBudget) Clear(r *Room) { hb.ClearTo(r, r.History.LastOffset) }
 
 // ClearTo drops the publications of r up to an offset.
 func (hb *historyBudget) ClearTo(r *Room, offset uint64) {
-	hb.update(r, func() int { return -r.History.clearTo(offset) })
+	hb.update(r, func() int { return r.History.grow(r.talk.dropTo(offset)) - r.History.clearTo(offset) })
 }
 
 // shrink drops the oldest publications of r until they fit into a history of maxMessages messages.
 func (hb *historyBudget) shrink(r *Room, maxMessages int) {
-	hb.update(r, func() int { return -r.History.shrink(maxMessages) })
+	hb.update(r, func() int { return r.History.grow(r.talk.shrink(maxMessages)) - r.History.shrink(maxMessages) })
+}
+
+// hold notes a publication that is proposed in a chat room; releaseItem ends that, if it is not committed.
+func (hb *historyBudget) hold(r *Room, p timeline.Published, e *timeline.Entry) {
+	hb.update(r, func() int { return r.History.grow(r.talk.timeline.Hold(p, e)) })
+}
+
+func (hb *historyBudget) releaseItem(r *Room, offset uint64, e *timeline.Entry) {
+	hb.update(r, func() int { return r.History.grow(r.talk.timeline.Release(offset, e)) })
+}
+
+// Fold applies a publication of the history to the messages of a chat room.
+func (hb *historyBudget) Fold(r *Room, p *Publication, e *timeline.Entry) {
+	hb.update(r, func() int {
+		r.talk.timeline.ForgetRing(r.History.firstOffset())
+		grown, redact := r.talk.apply(p, e, r.Options().HistorySize)
+		return r.History.grow(grown) + r.redactContent(redact)
+	})
+}
+
+// redactContent removes the content of publications from the history of a chat room.
+func (hb *historyBudget) redactContent(r *Room, offsets []uint64) {
+	hb.update(r, func() int { return r.redactContent(offsets) })
 }
 
 // update calls how, which changes the history of r and returns its growth in bytes, and counts the change.
@@ -79,13 +103,14 @@ func (hb *historyBudget) countLocked(bytes, publications int) {
 	hb.count += publications
 }
 
-// evictOldest evicts the oldest publication of r.
+// evictOldest evicts the oldest publication of r, or a message that is older.
 func (hb *historyBudget) evictOldest(r *Room) {
-	freed := r.History.dropOldest()
+	before := r.History.Count
+	grown := r.dropOldest()
 	r.releaseRecords()
 	hb.mu.Lock()
 	defer hb.mu.Unlock()
-	hb.countLocked(-freed, -1)
+	hb.countLocked(grown, r.History.Count-before)
 	hb.evicted++
 }
 
@@ -135,17 +160,38 @@ func (hb *historyBudget) evict(r *Room, release func(*Room)) {
 		in.Mu.Lock()
 		bytes := oldest.room.History.Bytes
 		in.Mu.Unlock()
-		if !hb.evictBusy(r, bytes) && hb.removeFirst(oldest) {
+		if !hb.evictBusy(r, bytes) && !hb.evictMessages(oldest) && hb.removeFirst(oldest) {
 			hb.evictIf(oldest, release)
 		}
 	}
+}
+
+// messagesAtOnce is the number of messages that are evicted under one lock.
+const messagesAtOnce = 64
+
+// evictMessages evicts messages of a chat room that are older than a publication. It returns false if there are none.
+func (hb *historyBudget) evictMessages(before budgetEntry) (evicted bool) {
+	r := before.room
+	if r.talk == nil {
+		return false
+	}
+	r.Stripe.Mu.Lock()
+	defer r.Stripe.Mu.Unlock()
+	for range messagesAtOnce {
+		if !r.talksLonger() || r.talk.oldest().offset >= before.offset {
+			break
+		}
+		hb.evictOldest(r)
+		evicted = true
+	}
+	return evicted
 }
 
 // evictBusy evicts the oldest publication of r if r has several and more bytes than another room, which has the given number.
 func (hb *historyBudget) evictBusy(r *Room, bytes int) bool {
 	r.Stripe.Mu.Lock()
 	defer r.Stripe.Mu.Unlock()
-	if bytes == 0 || r.History.Count <= 1 || r.History.Bytes <= bytes {
+	if bytes == 0 || r.History.Count <= 1 && !r.talksLonger() || r.History.Bytes <= bytes {
 		return false
 	}
 	hb.evictOldest(r)
@@ -174,7 +220,7 @@ func (hb *historyBudget) resize(maxBytes int, release func(*Room)) {
 		if !over {
 			return
 		}
-		if hb.removeFirst(oldest) {
+		if !hb.evictMessages(oldest) && hb.removeFirst(oldest) {
 			hb.evictIf(oldest, release)
 		}
 	}

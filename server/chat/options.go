@@ -20,10 +20,19 @@ const (
 	Nobody      Access = "nobody"      // only the server API
 )
 
+// RoomKind is what the data of a room is.
+type RoomKind string
+
+const (
+	DataRoom RoomKind = "data" // any data, which the server does not know
+	ChatRoom RoomKind = "chat" // messages and their changes, which the server checks and holds (CHAT.md)
+)
+
 // RoomOptions are the options and permissions of the rooms whose names match a pattern. The first pattern that matches counts.
 type RoomOptions struct {
 	Pattern string `name:"pattern" reload:"yes" default:"*"` // a name, or a prefix and a star: "chat:*"
 
+	Kind         RoomKind      `name:"kind" default:"data" oneof:"data,chat"`                                                            // what the publications are
 	Subscribe    Access        `name:"subscribe" reload:"yes" default:"anyone" oneof:"anyone,signed-in,members,moderators,token,nobody"` // to join
 	Publish      Access        `name:"publish" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,members,moderators,token,nobody"`
 	SeePresence  Access        `name:"see-presence" reload:"yes" default:"subscribers" oneof:"anyone,signed-in,subscribers,members,moderators,token,nobody"`
@@ -47,6 +56,9 @@ type RoomOptions struct {
 
 	CompressionContext bool `name:"compression-context" reload:"yes" default:"true"` // compressed messages refer to preceding messages of the room
 }
+
+// IsChat reports whether these are the options of chat rooms.
+func (o *RoomOptions) IsChat() bool { return o.Kind == ChatRoom }
 
 // MaxHistoryTTL is the limit of a room's history-ttl.
 const MaxHistoryTTL = 7 * 24 * time.Hour

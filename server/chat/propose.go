@@ -7,6 +7,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
+	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -28,7 +29,8 @@ type proposal struct {
 	target  uint64         // offset: of the redacted publication, or of the last one to clear
 	key     string         // idempotency key
 	version Version
-	done    Done // nil for none
+	entry   *timeline.Entry // what the publication says in a chat room; nil in others
+	done    Done            // nil for none
 
 	stripe  *Stripe // of values
 	values  *roomValues
@@ -67,6 +69,10 @@ func (h *Hub) Propose(to RoomRef, pub Publication, o PublishOptions, done Done) 
 
 // ProposePlain publishes the message of a plain client in its durable room, as PublishPlain does in the others. Called on the client's poller.
 func (h *Hub) ProposePlain(r *Room, op ws.Opcode, payload []byte, done Done) {
+	if r.talk != nil {
+		h.proposePlainTalk(r, op, payload, done)
+		return
+	}
 	frame := fanout.EncodeFrame(op, payload)
 	p := &proposal{kind: record.Publish, done: done}
 	p.message.frames[PlainFormat] = frame

@@ -14,6 +14,9 @@ func (h *Hub) ProposeRedaction(what Redaction, author *ClientInfo, done Done) *R
 	p.message.Pub, p.message.Bytes = notice.Pub, notice.Bytes
 
 	r, unlock := h.Rooms.Find(what.Channel)
+	if r != nil && r.talk != nil {
+		return h.proposeDeletion(r, what, author, done)
+	}
 	target, e := h.redactableLocked(r, what, author)
 	p.room = r
 	switch {

@@ -21,8 +21,9 @@ type Publication struct {
 	Tags map[string]string
 	Form form
 
-	notice bool // the notice of a redaction
-	change bool // an edit, a deletion or a reaction, or the notice of the redaction of one
+	notice bool // the notice of a redaction; of a change in a chat room: the server has checked it
+	change bool // an edit, a deletion, a reaction or a pin, or the notice of the redaction of one
+	Timed  bool // live publications have the time: those of chat rooms
 
 	// Of a publication in a history, else 0.
 	At        wheel.Tick // time of publication, for expiry

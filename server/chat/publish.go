@@ -114,8 +114,12 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 // with such a key is published again.
 func (h *Hub) EvictedIdempotencyKeys() uint64 { return h.idempotency.evictedCount() }
 
-// PublishPlain posts the message of a plain client to all members of its room. It copies the payload. Called on the client's poller.
-func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
+// PublishPlain posts the message of a plain client to all members of its room. It copies the payload. A chat room may reject it. Called on
+// the client's poller.
+func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) *Rejection {
+	if r.talk != nil {
+		return h.publishPlainTalk(r, op, payload)
+	}
 	// Encoding for plain members happens before the lock is taken.
 	frame := fanout.EncodeFrame(op, payload)
 	h.Metrics.Messages.Inc()
@@ -141,6 +145,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) {
 	in.Mu.Unlock()
 	h.Wake(wake)
 	h.HistoryBudget.evict(r, h.releaseLocked)
+	return nil
 }
 
 // publishLocked appends m to the history of r, if it has one, and posts m to the members. It returns the position of m and the shards to

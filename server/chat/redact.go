@@ -29,6 +29,10 @@ func (h *Hub) Redact(what Redaction, author *ClientInfo) (in *Room, e *Rejection
 		h.Wake(wake)
 		h.HistoryBudget.evict(in, h.releaseLocked)
 	}()
+	if r != nil && r.talk != nil {
+		in, wake, e = h.redactTalkLocked(r, what, author)
+		return in, e
+	}
 	p, e := h.redactableLocked(r, what, author)
 	if p == nil {
 		return nil, e

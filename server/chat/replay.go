@@ -8,6 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
+	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -54,6 +55,9 @@ func (co committer) Replay(in *home.Record, e *record.Entry) {
 			r = h.createLocked(stripe, h.RoomRef(e.Room))
 			if r.History.LastOffset == 0 {
 				h.beginLocked(r, e.Generation, e.Offset-1)
+			}
+			if r.talk != nil {
+				r.talk.orphans.all = true
 			}
 		}
 		wake = h.replayLocked(in, r, e)
@@ -137,7 +141,12 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	if n := r.History.Count; n > 0 {
 		pub.At = max(pub.At, r.History.At(n-1).At) // the wall clock was set back
 	}
-	h.storeLocked(in, r, &pub)
+	said := r.replayedEntry(&pub)
+	isOrphan := said != nil && r.isOrphan(said)
+	h.storeLocked(in, r, &pub, said)
+	if isOrphan || said != nil && said.Kind == timeline.Edit {
+		h.keepOrphanLocked(in, r, &pub, said)
+	}
 	if r.Members == 0 {
 		return 0
 	}

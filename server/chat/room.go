@@ -29,6 +29,7 @@ type Room struct {
 	DeltaBase *Publication    // base of the next delta; nil for none, or if the options have no delta
 	scheduled bool            // in Stripe.retention
 	durable   *durableRoom    // nil for a room in memory; the pointer is constant after the room is in the room table
+	talk      *talkRoom       // nil for a room of another kind; the pointer is constant
 }
 
 // WheelLinks implements the interface of the timing wheel.
@@ -36,7 +37,7 @@ func (r *Room) WheelLinks() *wheel.Links[Room] { return &r.Links }
 
 // NewRoom returns a room without members that is not in the room table.
 func NewRoom(in *Stripe, name string, options *Options, shards int) *Room {
-	r := &Room{Stripe: in}
+	r := &Room{Stripe: in, talk: newTalkRoom(options)}
 	r.options.Store(options)
 	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.Mu, roomBacklog*int64(shards)
 	return r
@@ -66,6 +67,42 @@ func (r *Room) plainMembers() (n int) {
 		}
 	}
 	return n
+}
+
+// isEmpty reports whether the room has neither publications nor messages. The room's lock is held.
+func (r *Room) isEmpty() bool { return r.History.Count == 0 && r.talk.isEmpty() }
+
+// talksLonger reports whether a chat room has a message that is older than all publications in its history. The room's lock is held.
+func (r *Room) talksLonger() bool {
+	return r.talk != nil && !r.talk.isEmpty() && r.talk.oldest().offset < r.History.firstOffset()
+}
+
+// dropOldest drops the oldest publication, or a message that is older, of a room that is not empty. It returns the growth of the history in
+// bytes. The room's lock is held.
+func (r *Room) dropOldest() (grown int) {
+	if r.talksLonger() {
+		return r.History.grow(r.talk.dropOldest())
+	}
+	grown = r.History.grow(r.talk.dropTo(r.History.firstOffset()))
+	return grown - r.History.dropOldest()
+}
+
+// redactContent removes the content of publications from the history, and returns its growth in bytes. The room's lock is held.
+func (r *Room) redactContent(offsets []uint64) (grown int) {
+	for _, offset := range offsets {
+		if p := r.History.Find(offset); p != nil {
+			grown += r.History.replace(p, redactedData(p))
+		}
+	}
+	return grown
+}
+
+// oldest returns the time of the oldest publication or message of a room that is not empty. The room's lock is held.
+func (r *Room) oldest() wheel.Tick {
+	if r.talksLonger() {
+		return r.talk.oldest().at
+	}
+	return r.History.At(0).At
 }
 
 // releaseRecords ends the references of a durable room to records whose publications the history has dropped. The room's lock is held.

@@ -44,7 +44,7 @@ func (h *Hub) releaseLocked(r *Room) {
 	}
 	switch {
 	case r.Members > 0 || r.Stripe.rooms[r.Name] != r || r.durable != nil && r.durable.pending > 0:
-	case r.History.Count > 0:
+	case !r.isEmpty():
 		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)
 	default:

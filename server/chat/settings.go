@@ -16,6 +16,7 @@ type Settings struct {
 	anyRoom               Options // of rooms that no pattern matches
 	closed                bool    // only the application may use such rooms
 	UsesRosters           bool    // the options of some room use rosters
+	HasChats              bool    // there are chat rooms
 	hasContexts           bool    // some room may have a compression context
 	Names                 NameRules
 	Guests                bool
@@ -47,6 +48,7 @@ func newSettings(cfg Config) *Settings {
 		s.patterns = append(s.patterns, Options{o, s})
 	}
 	s.hasContexts = s.anyContext()
+	s.HasChats = slices.ContainsFunc(cfg.Rooms, func(o RoomOptions) bool { return o.IsChat() })
 	s.UsesRosters = slices.ContainsFunc(cfg.Rooms, func(o RoomOptions) bool { return o.usesRoster() })
 	return s
 }

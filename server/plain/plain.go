@@ -82,13 +82,18 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 			hub.ProposePlain(r, op, b, p.proposed)
 			return
 		}
-		hub.PublishPlain(r, op, b)
+		p.proposed(chat.StreamPosition{}, hub.PublishPlain(r, op, b))
 	}
 }
 
-// proposed closes the client if a publication in a durable room was not stored: the protocol has no reply for that.
+// proposed closes the client if a publication was rejected by a chat room, or was not stored in a durable room: the protocol has no reply for
+// that.
 func (p *Client) proposed(_ chat.StreamPosition, e *chat.Rejection) {
-	if e != nil {
+	switch {
+	case e == nil:
+	case e.Cause == chat.CauseInvalid:
+		p.Close(fanout.ClosedDenied, ws.ClosePolicy, "this is a chat room: "+e.Detail)
+	default:
 		p.Close(fanout.ClosedUnavailable, ws.CloseTryLater, "a message was not stored: send it again later")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/httpstream"
 	"github.com/throng-chat/throng/server/limiter"
+	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -22,6 +23,7 @@ type queryKind uint8
 const (
 	presenceQuery queryKind = iota
 	HistoryQuery
+	timelineQuery
 )
 
 // BulkQuery is a query with a bulk reply. Equal queries have the same reply, except for the ID of the command.
@@ -38,6 +40,8 @@ type BulkQuery struct {
 	reverse bool
 	HasFrom bool
 	From    chat.StreamPosition
+
+	Page timeline.Query // for timelineQuery
 }
 
 // Since returns the start of the page of history; nil for the end of the history.
@@ -66,8 +70,11 @@ func (r *SharedReply) sent() {
 // Head returns the bytes before the body in the frame for one reader.
 func (r *SharedReply) Head(q BulkQuery, id uint32) []byte {
 	name, field := "presence", presenceField
-	if q.Kind == HistoryQuery {
+	switch q.Kind {
+	case HistoryQuery:
 		name, field = "history", historyField
+	case timelineQuery:
+		name, field = "rpc", rpcField
 	}
 	if q.JSON {
 		text := fmt.Appendf(nil, `{"id":%d,"%s":`, id, name)
@@ -95,6 +102,7 @@ func (r *SharedReply) Head(q BulkQuery, id uint32) []byte {
 const (
 	presenceField protowire.Number = 9
 	historyField  protowire.Number = 11
+	rpcField      protowire.Number = 13
 )
 
 // bulkQueries has the queries that no worker has begun. Any goroutine may use it.

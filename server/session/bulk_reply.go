@@ -10,7 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 )
 
-// Bulk replies: those whose size the command does not limit (presence, history, rpc). The poller makes a short one, like all other replies. A
+// Bulk replies: those whose size the command does not limit (presence, history, timeline, rpc). The poller makes a short one, like all other replies. A
 // worker makes a long one, once for all clients that wait for it. Its bytes are outstanding until the last client has received it. A client
 // receives bulk replies at a limited rate, and no second long reply before it has read the first.
 
@@ -90,6 +90,8 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 		if body, e = all.encodeHistory(q); e != nil {
 			return nil, e
 		}
+	case timelineQuery:
+		body = all.encodeTimeline(q)
 	}
 	if q.Stream {
 		if q.JSON {
@@ -105,7 +107,7 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 
 // estimate returns about the size of a reply in bytes.
 func (all *Sessions) estimate(q BulkQuery) int {
-	if q.Kind == HistoryQuery {
+	if q.Kind != presenceQuery {
 		return all.Limits().MaxUnsent / 2
 	}
 	r, unlock := all.Rooms.Find(q.Room)

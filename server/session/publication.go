@@ -74,6 +74,9 @@ func encodePublication(room string, p, before *chat.Publication, e Encoding, bud
 	if e.withDelta() {
 		out.pub.shorten(p, before, e, budget)
 	}
+	if p.Timed {
+		out.pub.Time = p.UnixMilli
+	}
 	out.push.Channel, out.push.Pub = room, &out.pub.Publication
 	out.reply.Push = &out.push
 	return encodeReply(e, &out.reply)

@@ -35,11 +35,15 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 		s.proxyPublish(id, in, req.Data, pub, charged)
 		return
 	}
-	s.publishNow(id, in, pub, chat.PublishOptions{})
+	s.publishNow(id, in, pub, chat.PublishOptions{}, charged)
 }
 
 // publishNow publishes without further checks, and replies. In a durable room the reply is sent when the publication is on disk.
-func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions) {
+func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions, charged charge) {
+	if in.Options.IsChat() {
+		s.publishTalk(id, in, pub, o, charged)
+		return
+	}
 	if in.Options.Durable {
 		s.watchBacklog(s.Sessions.Propose(in, pub, o, func(_ chat.StreamPosition, e *chat.Rejection) {
 			s.replyLater(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}}, e)
@@ -49,6 +53,27 @@ func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o
 	r, _ := s.Sessions.Publish(in, pub, o)
 	s.watchBacklog(r)
 	s.Reply(&protocol.Reply{Id: id, Publish: &protocol.PublishResult{}})
+}
+
+// publishTalk is publishNow in a chat room, which checks the publication. The charge is refunded if nothing is published.
+func (s *Session) publishTalk(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions, charged charge) {
+	reply := &protocol.Reply{Id: id, Publish: &protocol.PublishResult{}}
+	var r *chat.Room
+	if in.Options.Durable {
+		r = s.Sessions.ProposeTalk(in, pub, o, func(_ chat.StreamPosition, e *chat.Rejection) { s.replyLater(reply, e) })
+	} else {
+		var e *chat.Rejection
+		if r, _, e = s.Sessions.PublishTalk(in, pub, o); e != nil {
+			s.reject(id, ErrorOf(e))
+		} else {
+			s.Reply(reply)
+		}
+	}
+	if r == nil {
+		s.refund(charged)
+		return
+	}
+	s.watchBacklog(r)
 }
 
 // proxyPublish requests the decision of the application about a publication. If it is rejected, its charge is refunded.
@@ -77,6 +102,6 @@ func (s *Session) proxyPublish(id uint32, in chat.RoomRef, data []byte, pub chat
 			published.Info = pub.Info
 		}
 		published.Tags = a.Tags
-		s.publishNow(id, in, published, chat.PublishOptions{SkipHistory: a.SkipHistory})
+		s.publishNow(id, in, published, chat.PublishOptions{SkipHistory: a.SkipHistory}, charged)
 	}, reject)
 }

@@ -22,17 +22,32 @@ var rosterMethods = map[string]rpcMethod{
 	"slow": (*Session).slow,
 }
 
+// chatMethods are the methods of throng that exist while there are chat rooms. Otherwise the application gets these calls.
+var chatMethods = map[string]rpcMethod{
+	"timeline": (*Session).timeline,
+}
+
+// ownMethod returns the method of throng with a name; nil if the application gets the call.
+func (s *Session) ownMethod(name string) rpcMethod {
+	if name == "redact" {
+		return (*Session).redact
+	}
+	if do := chatMethods[name]; do != nil && s.Sessions.Settings().HasChats {
+		return do
+	}
+	if do := rosterMethods[name]; do != nil && s.Sessions.Settings().UsesRosters {
+		return do
+	}
+	return nil
+}
+
 // rpc handles the command rpc: the methods of throng itself; all others by a proxy request.
 func (s *Session) rpc(id uint32, req *protocol.RPCRequest) {
-	do := rosterMethods[req.Method]
-	switch {
-	case req.Method == "redact":
-		s.redact(id, req.Data)
-	case do != nil && s.Sessions.Settings().UsesRosters:
+	if do := s.ownMethod(req.Method); do != nil {
 		do(s, id, req.Data)
-	default:
-		s.proxyRPC(id, req)
+		return
 	}
+	s.proxyRPC(id, req)
 }
 
 // redact is the rpc method that removes a publication of the client itself, or, by a moderator of the room, of any client.
