@@ -9,11 +9,8 @@ import (
 
 // PeerOf returns the address of the other end of a connection, or the zero Addr if it is not known.
 func PeerOf(c net.Conn) netip.Addr {
-	switch a := c.RemoteAddr().(type) {
-	case netpoll.PeerAddr:
-		return a.Addr()
-	case *net.TCPAddr:
-		return a.AddrPort().Addr()
+	if at, ok := c.RemoteAddr().(netpoll.PeerAddr); ok { // *net.TCPAddr is one, too
+		return at.AddrPort().Addr()
 	}
 	return netip.Addr{}
 }

@@ -74,7 +74,7 @@ func TestAnAcceptedSocket(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if nc.Hash() != a.fd || !nc.IsTCP() || nc.RemoteAddr().String() != client.LocalAddr().String() || nc.RemoteAddr().(PeerAddr).AddrPort != a.Peer {
+			if nc.Hash() != a.fd || !nc.IsTCP() || nc.RemoteAddr().String() != client.LocalAddr().String() || nc.RemoteAddr().(PeerAddr).AddrPort() != a.Peer {
 				t.Errorf("got descriptor %d of %v, TCP %v; want %d of %v", nc.Hash(), nc.RemoteAddr(), nc.IsTCP(), a.fd, client.LocalAddr())
 			}
 			tcp, err := a.Conn() // closes a.fd
@@ -131,7 +131,7 @@ func TestASocketOfTCPKeepsOneAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(s.Hash())
-	if got, ok := s.RemoteAddr().(PeerAddr); !ok || got.AddrPort != a.Peer || s.LocalAddr() != nil {
+	if got, ok := s.RemoteAddr().(PeerAddr); !ok || got.AddrPort() != a.Peer || s.LocalAddr() != nil {
 		t.Errorf("got %T %v and %v; want the peer %v alone", s.RemoteAddr(), s.RemoteAddr(), s.LocalAddr(), a.Peer)
 	}
 	if !s.IsTCP() {
