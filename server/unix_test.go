@@ -86,6 +86,23 @@ func TestWebSocketsOverAUnixSocket(t *testing.T) {
 	eventually(t, "both to be closed", func() bool { return s.sessions.Live.Load() == 0 })
 }
 
+// Clients of a Unix socket have no address, so slow mode counts all that have no user as one publisher, unless the proxy sends their addresses.
+func TestSlowModeOverAUnixSocket(t *testing.T) {
+	t.Parallel()
+	s, path := startUnix(t, func(c *Config) { c.TrustedProxies = []string{"unix"} })
+	s.sessions.Moderation.SetSlowMode("x", time.Hour)
+	publish := func(lines string) *client {
+		c := plainOver(t, dialUnix(t, path), "x", lines)
+		c.send(ws.OpText, "hello")
+		return c
+	}
+	publish("").expect(ws.OpText, "hello")
+	publish("").expectCloseCode(ws.ClosePolicy)
+	publish("X-Forwarded-For: 198.51.100.7\r\n").expect(ws.OpText, "hello")
+	publish("X-Forwarded-For: 198.51.100.8\r\n").expect(ws.OpText, "hello")
+	publish("X-Forwarded-For: 198.51.100.7\r\n").expectCloseCode(ws.ClosePolicy)
+}
+
 // A full Unix socket loses no byte: nbio's own type for one would lose what it does not take.
 func TestASlowReaderOfAUnixSocketReceivesAll(t *testing.T) {
 	t.Parallel()
