@@ -47,8 +47,11 @@ func (s *Server) runACME(ctx context.Context) {
 func (s *Server) useIssued(r certs.ACMEResult) {
 	if r.Err != nil {
 		s.metrics.ACMEFailures.Inc()
-		s.log.Error("no ACME certificate: the CA must reach the TLS port as port 443 of the domain",
-			"domain", r.Domain, "error", r.Err, "retry_in", r.Retry.String())
+		what := "no ACME certificate"
+		if r.InUse {
+			what = "ACME certificate not renewed: the present one stays in use"
+		}
+		s.log.Error(what, "domain", r.Domain, "error", r.Err, "advice", r.Advice, "retry_in", r.Retry.String())
 		return
 	}
 	s.tls.certs.SetACME(r.Domain, r.Cert)

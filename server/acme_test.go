@@ -172,10 +172,14 @@ func TestAFailedOrderIsCounted(t *testing.T) {
 	au := startAuthority(t)
 	au.challengesOn(t, ln.Addr())
 	ln.Close()
-	s := startServer(t, func(c *Config) { au.configure(c, t.TempDir(), "chat.example") })
+	log := &lockedBuffer{}
+	s := startLogging(t, log, func(c *Config) { au.configure(c, t.TempDir(), "chat.example") }, func(*Server) {})
 	eventually(t, "the failure", func() bool { return value(t, s, "throng_tls_acme_failures_total", "") == 1 })
 	if leafFor(s, "chat.example") != nil || leafFor(s, "") != nil {
 		t.Error("there is a certificate")
+	}
+	if got := log.String(); !strings.Contains(got, "no ACME certificate") || !strings.Contains(got, "reason of the CA: ") || !strings.Contains(got, "port 443 of the domain") {
+		t.Errorf("got the log %s", got)
 	}
 	if got := value(t, s, "throng_tls_certificate_seconds_left", ""); got != 0 {
 		t.Errorf("got %v s until the expiry, want 0 without a certificate", got)

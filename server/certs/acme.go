@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -22,7 +21,7 @@ const (
 	maxChallenges = 8                // challenges that read the cache at the same time; more are refused
 	acmeTimeout   = 30 * time.Second // for one request to the CA
 
-	renewalCheck = time.Minute      // interval at which a domain takes a renewed certificate
+	renewalCheck = 10 * time.Second // interval at which a domain takes a renewed certificate
 	firstRetry   = 90 * time.Second // after a failed order, and then twice as long each time; autocert forgets a failure after a minute
 	lastRetry    = time.Hour
 )
@@ -50,12 +49,17 @@ type ACME struct {
 	challenges chan struct{} // has an entry for each challenge
 }
 
+// errRenewal is for a renewal that failed. autocert returns the certificate before it.
+var errRenewal = errors.New("the CA rejected the domain")
+
 // ACMEResult is what Run gets for a domain: a certificate, or an error.
 type ACMEResult struct {
 	Domain string
 	Cert   *tls.Certificate
 	Err    error
-	Retry  time.Duration // until the next attempt, with Err
+	Advice string        // what to do, with Err
+	Retry  time.Duration // until the next attempt, with Err; at most, for a renewal
+	InUse  bool          // a renewal failed, and the certificate before it stays in use
 }
 
 // Check returns an error if the files of the settings cannot be used. It changes nothing.
@@ -104,7 +108,7 @@ func OpenACME(c ACMEConfig) (*ACME, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
-	requests := &requests{transport: transport}
+	requests := newRequests(transport, c.Domains)
 	return &ACME{
 		Domains: c.Domains,
 		manager: &autocert.Manager{
@@ -142,11 +146,16 @@ func (a *ACME) keep(ctx context.Context, domain string, got func(ACMEResult)) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			got(ACMEResult{Domain: domain, Err: err, Retry: retry})
+			got(ACMEResult{Domain: domain, Err: withReason(err, a.requests.takeReason(domain)), Advice: adviceFor(err), Retry: retry})
 			wait, retry = retry, min(2*retry, lastRetry)
 		case last == nil || !last.Equal(cert.Leaf):
 			last, retry = cert.Leaf, firstRetry
+			a.requests.takeReason(domain) // of an attempt before the one that succeeded
 			got(ACMEResult{Domain: domain, Cert: cert})
+		default:
+			if reason := a.requests.takeReason(domain); reason != "" {
+				got(ACMEResult{Domain: domain, Err: withReason(errRenewal, reason), Advice: adviceOnDomain, Retry: lastRetry, InUse: true})
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -215,18 +224,4 @@ func (dc cache) Put(ctx context.Context, name string, data []byte) error {
 		dc.failed(fmt.Errorf("ACME cache: %w", err))
 	}
 	return err
-}
-
-// requests are those to the CA. They fail after ended, since autocert passes no context to them.
-type requests struct {
-	transport http.RoundTripper
-	ended     atomic.Bool
-}
-
-// RoundTrip implements http.RoundTripper.
-func (re *requests) RoundTrip(r *http.Request) (*http.Response, error) {
-	if re.ended.Load() {
-		return nil, context.Canceled
-	}
-	return re.transport.RoundTrip(r)
 }
