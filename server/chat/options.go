@@ -60,8 +60,8 @@ type RoomOptions struct {
 // IsChat reports whether these are the options of chat rooms.
 func (o *RoomOptions) IsChat() bool { return o.Kind == ChatRoom }
 
-// MaxHistoryTTL is the limit of a room's history-ttl.
-const MaxHistoryTTL = 7 * 24 * time.Hour
+// MaxHistoryTTL is the limit of a room's history-ttl: ten years, less than the ticks before the start (fanout.FirstTick).
+const MaxHistoryTTL = 10 * 365 * 24 * time.Hour
 
 // DefaultRoom returns the default options. Open rooms that no pattern matches have these: clients may publish, and there is no history.
 func DefaultRoom() RoomOptions {
