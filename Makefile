@@ -79,6 +79,8 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzRoomName -fuzztime 60s ./server/edge
 	go test -fuzz FuzzTheAPI -fuzztime 60s ./server
 	go test -fuzz FuzzCommands -fuzztime 60s -fuzzminimizetime 10x ./server
+	go test -fuzz FuzzMattermost -fuzztime 60s ./server/importing
+	go test -fuzz FuzzSlack -fuzztime 60s ./server/importing
 	go test -fuzz FuzzReader -fuzztime 60s ./server/record
 	go test -fuzz FuzzWriter -fuzztime 60s ./server/record
 	go test -fuzz FuzzParse -fuzztime 60s -fuzzminimizetime 10x ./server/timeline

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/throng-chat/throng/bench/result"
@@ -24,7 +22,7 @@ const exitDamaged = 4
 type dataCmd struct {
 	Check  dataCheckCmd  `cmd:"" help:"Read all records of a data directory and name those that are damaged."`
 	Export dataExportCmd `cmd:"" help:"Write the publications of a data directory to standard output, as JSON lines."`
-	Import dataImportCmd `cmd:"" help:"Store JSON lines from standard input in a data directory."`
+	Import dataImportCmd `cmd:"" help:"Store JSON lines, or an export of Mattermost or Slack, in a data directory."`
 }
 
 type dataCheckCmd struct {
@@ -33,10 +31,6 @@ type dataCheckCmd struct {
 
 type dataExportCmd struct {
 	Dir string `arg:"" help:"Data directory of a server that does not run."`
-}
-
-type dataImportCmd struct {
-	Dir string `arg:"" help:"Data directory of a server that does not run. It is created if it does not exist."`
 }
 
 // Run reads all records and prints the problems and the totals.
@@ -83,27 +77,6 @@ func damaged(records, publications int) error {
 		"a server skips them and gives their rooms a new epoch; restore a backup, or go on without them", records, publications)}
 }
 
-// Run stores the lines of standard input and prints the totals.
-func (di *dataImportCmd) Run() error {
-	in, done, err := seekable(os.Stdin)
-	if err != nil {
-		return err
-	}
-	defer done()
-	var im dump.Imported
-	if err := withLog(di.Dir, func(ctx context.Context, log broker.Log) (err error) {
-		im, err = dump.Import(ctx, log, in)
-		return err
-	}); err != nil {
-		return err
-	}
-	fmt.Printf("%s: stored %d lines, %d publications of %d rooms, %d values\n", di.Dir, im.Lines, im.Publications, im.Rooms, im.Values)
-	if im.Gaps > 0 {
-		fmt.Printf("the lines have %d gaps in the offsets of rooms: the histories of these rooms begin after the last one\n", im.Gaps)
-	}
-	return nil
-}
-
 // withStored is withLog for a directory that must have data.
 func withStored(dir string, do func(context.Context, broker.Log) error) error {
 	entries, err := os.ReadDir(dir)
@@ -141,27 +114,6 @@ func withLog(dir string, do func(ctx context.Context, log broker.Log) error) (er
 	}
 	defer log.Close()
 	return do(ctx, log)
-}
-
-// seekable returns a file with the content of in: in itself, or a temporary file if in is a pipe. Call done at the end.
-func seekable(in *os.File) (file *os.File, done func(), err error) {
-	if _, err := in.Seek(0, io.SeekCurrent); err == nil {
-		return in, func() {}, nil
-	}
-	file, err = os.CreateTemp("", "throng-import-")
-	if err != nil {
-		return nil, nil, fmt.Errorf("store the lines of standard input: %w: set TMPDIR, or redirect standard input from a file", err)
-	}
-	done = func() { file.Close() }
-	if err := os.Remove(filepath.Clean(file.Name())); err != nil {
-		done()
-		return nil, nil, fmt.Errorf("store the lines of standard input: %w", err)
-	}
-	if _, err := io.Copy(file, in); err != nil {
-		done()
-		return nil, nil, fmt.Errorf("store the lines of standard input: %w: set TMPDIR to a directory with more space, or redirect standard input from a file", err)
-	}
-	return file, done, nil
 }
 
 // printable returns the text of a problem, which may quote data of clients.

@@ -16,7 +16,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/cmd/throng": {
 			module + "/bench", module + "/bench/agent", module + "/bench/compare", module + "/bench/doctor", module + "/bench/floor",
 			module + "/bench/report", module + "/bench/result", module + "/bench/tlsclient", module + "/server", module + "/server/broker",
-			module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/dump", module + "/server/chat", module + "/server/nearest",
+			module + "/server/broker/datadir", module + "/server/broker/natsbroker", module + "/server/dump", module + "/server/importing", module + "/server/chat", module + "/server/nearest",
 			module + "/server/settings", module + "/server/token", "github.com/alecthomas/kong", "github.com/lmittmann/tint",
 			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "golang.org/x/term",
 			"github.com/coreos/go-systemd/v22/daemon", module + "/server/audit",
@@ -116,6 +116,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/torture/durable": {module + "/server/torture/durability"},
 		"/server/dump":            {module + "/server/broker", module + "/server/chat", module + "/server/record"},
+		"/server/importing":       {module + "/server/name"},
 		"/server/oracle/judge":    {module + "/server/oracle"},
 		"/server/unordered":       {},
 		"/server/name":            {},

@@ -316,8 +316,11 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 	})
 	// JSON, a line an event, as stderr is no terminal.
 	lines := json.NewDecoder(out)
-	if err := lines.Decode(&ready); err != nil {
-		t.Fatal(err)
+	for ready == nil || ready["msg"] == "durable rooms are available" { // this line is before or after ready
+		ready = nil
+		if err := lines.Decode(&ready); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if ready["msg"] != "ready" {
 		t.Fatalf("got %v, want ready first", ready)
