@@ -31,8 +31,6 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 	for i := range all {
 		all[i] = connectSDK(t, s, signed(map[string]any{"sub": fmt.Sprint(i)}))
 	}
-	// All clients connect first, because each proxy request ends after its timeout.
-	asked := time.Now()
 	for _, c := range all {
 		c.sendLine(`{"id":2,"rpc":{}}`)
 	}
@@ -45,7 +43,7 @@ func TestAHangingApplicationDelaysNoOtherClient(t *testing.T) {
 		echo.send(ws.OpText, text)
 		echo.expect(ws.OpText, text)
 	}
-	if got := len(a.of(session.OnRPC)); got != webhook.MaxCalls && time.Since(asked) < 30*time.Second {
+	if got := len(a.of(session.OnRPC)); got != webhook.MaxCalls {
 		t.Errorf("got %d proxy requests, want still %d", got, webhook.MaxCalls)
 	}
 }

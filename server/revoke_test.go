@@ -56,6 +56,22 @@ func TestRevoke(t *testing.T) {
 	wantError(t, s, "revoke", `{"user":"ann","expire_at":1}`, 107, "past")
 }
 
+// A revocation without a time includes the tokens of the second of the call. A call that ends in another second does not show that.
+func TestARevocationIncludesItsSecond(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t)
+	for second := int64(0); second != time.Now().Unix(); {
+		second = time.Now().Unix()
+		text := signed(map[string]any{"sub": fmt.Sprint(second), "iat": second})
+		c := connectSDK(t, s, text)
+		wantCall(t, s, "revoke", fmt.Sprintf(`{"user":"%d"}`, second), `{"result":{}}`)
+		c.expectCloseCode(3500)
+		again := dialSDK(t, s, "")
+		again.sendLine(`{"id":1,"connect":{"token":%q}}`, text)
+		again.expectCloseCode(3500)
+	}
+}
+
 // The revocation of a subscription token ends its subscription, even if the connection token is valid.
 func TestARevokedTokenEndsItsSubscription(t *testing.T) {
 	t.Parallel()
