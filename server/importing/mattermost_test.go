@@ -122,6 +122,21 @@ func TestAPostThatCannotBeImportedIsSkipped(t *testing.T) {
 	}
 }
 
+// A # in the name of a room begins a list of its users.
+func TestAPublicChannelIsNoRoomOfUsers(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"x#ann", "#", "", "a\u202eb", strings.Repeat("x", maxRoomName)} {
+		out, report, err := convertMattermost(t, strings.NewReader(fmt.Sprintf(`{"type":"version","version":1}
+{"type":"channel","channel":{"team":"a","name":%[1]q,"type":"O"}}
+{"type":"post","post":{"team":"a","channel":%[1]q,"user":"u","message":"x","create_at":1}}
+`, name)), options)
+		if err != nil || out != "" {
+			t.Errorf("%q: got %s, %v", name, out, err)
+		}
+		reasons(t, report.Skipped, map[string]int{"channel without a valid name": 1, "post in a channel that the export does not have": 1})
+	}
+}
+
 // A reply and a change are not before what they refer to.
 func TestTimesFollowReferences(t *testing.T) {
 	t.Parallel()
