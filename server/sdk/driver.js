@@ -51,7 +51,7 @@ export function driver(sdks, websocket, emit) {
     pass("subscribing", (ctx) => ({ code: ctx.code }));
     pass("subscribed", (ctx) => ({ recovered: ctx.recovered, wasRecovering: ctx.wasRecovering, position: ctx.streamPosition }));
     pass("unsubscribed", (ctx) => ({ code: ctx.code }));
-    pass("publication", (ctx) => ({ data: decode(ctx.data), offset: ctx.offset, user: ctx.info?.user, tags: ctx.tags }));
+    pass("publication", (ctx) => ({ data: decode(ctx.data), offset: ctx.offset, user: ctx.info?.user, client: ctx.info?.client, tags: ctx.tags }));
     pass("join", (ctx) => ({ user: ctx.info.user, client: ctx.info.client }));
     pass("leave", (ctx) => ({ user: ctx.info.user, client: ctx.info.client }));
     pass("error", (ctx) => ({ code: ctx.error.code }));
@@ -83,7 +83,7 @@ export function driver(sdks, websocket, emit) {
     disconnect: ({ client }) => client.disconnect(),
     unsubscribe: ({ subs }, { channel }) => subs.get(channel).unsubscribe(),
     publish: ({ client, encode }, { channel, data }) => client.publish(channel, encode(data)),
-    rpc: ({ client, encode }, { method, data }) => client.rpc(method, encode(data)),
+    rpc: async ({ client, encode, decode }, { method, data }) => ({ data: decode((await client.rpc(method, encode(data))).data) }),
     presence: async ({ client }, { channel }) => {
       const { clients } = await client.presence(channel);
       return { list: Object.values(clients).map(({ user, client }) => ({ user, client })) };

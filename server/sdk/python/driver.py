@@ -73,7 +73,7 @@ class Member:
     def emit_publication(self, type_, channel, pub):
         # The SDK has 0 where there is no offset.
         self.emit(type_, channel=channel, data=self.decode(pub.data), offset=pub.offset or None,
-                  user=pub.info and pub.info.user, tags=pub.tags or None)
+                  user=pub.info and pub.info.user, client=pub.info and pub.info.client, tags=pub.tags or None)
 
     async def connect(self):
         await self.client.connect()
