@@ -24,7 +24,7 @@
 //
 //	| entry    | effect                                                                                                                |
 //	|----------|-----------------------------------------------------------------------------------------------------------------------|
-//	| message  | appended. None if the timeline has its offset or its ID                                                                |
+//	| message  | added. An older message with its ID ends: the room no longer had it. None if a newer one has it, or if it is there     |
 //	| edit     | the text, and the mentions if the edit has them. None if the message is deleted                                        |
 //	| delete   | text, mentions, meta, reactions, pin and edit time end. Author, time, thread and reply_to stay                         |
 //	| reaction | the user is added to the emoji or removed from it. An emoji without users ends. None beyond the bounds, if the message |

@@ -86,8 +86,8 @@ func (n *naive) message(d delivery, f map[string]any) {
 	if id == "" {
 		id = "#" + string(uintText(d.offset))
 	}
-	if n.find(id) != nil {
-		return
+	if was := n.find(id); was != nil { // the server no longer had it
+		n.messages = slices.DeleteFunc(n.messages, func(m *naiveMessage) bool { return m == was })
 	}
 	mentions, _ := f["mentions"].([]any)
 	n.messages = append(n.messages, &naiveMessage{
