@@ -108,7 +108,7 @@ func canListen(address string) (*net.TCPAddr, error) {
 		return at, nil
 	}
 	if err != nil {
-		return nil, withoutAddress(err)
+		return nil, netpoll.WithPrivilege(withoutAddress(err))
 	}
 	if err := ln.Close(); err != nil {
 		return nil, fmt.Errorf("close: %w", err)

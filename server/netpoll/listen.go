@@ -50,9 +50,17 @@ func Listen(address string, o ListenOptions) (*Listener, error) {
 	}}
 	ln, err := lc.Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, fmt.Errorf("listen on %s: %w", address, WithPrivilege(err))
 	}
 	return &Listener{Listener: ln, options: o}, nil
+}
+
+// WithPrivilege returns err with the privilege that is missing, if this user may not listen on a TCP port.
+func WithPrivilege(err error) error {
+	if !errors.Is(err, syscall.EACCES) {
+		return err
+	}
+	return fmt.Errorf("%w: a port below 1024 needs root or CAP_NET_BIND_SERVICE (in a systemd unit: AmbientCapabilities=CAP_NET_BIND_SERVICE)", err)
 }
 
 // file returns a duplicate of the descriptor.
