@@ -21,6 +21,9 @@ const upstream = "127.0.0.1:13733"
 // nginxSockets are the sockets of nginx for the connections of the loads: two for each, and some for itself.
 const nginxSockets = 2*tlsConnections + 100
 
+// nginxConnections are more than nginx has sockets: when a sixteenth of them is left, nginx closes connections that have sent no request yet.
+const nginxConnections = nginxSockets * 5 / 4
+
 // findNginx returns the path of nginx, or an error with the reason why it cannot be measured.
 func findNginx() (string, error) {
 	path, err := exec.LookPath("nginx")
@@ -46,7 +49,7 @@ pid nginx.pid;
 worker_processes 1;
 worker_rlimit_nofile %[1]d;
 error_log stderr error;
-events { worker_connections %[1]d; }
+events { worker_connections %[6]d; }
 http {
     access_log off;
     client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
@@ -66,7 +69,7 @@ http {
         }
     }
 }
-`, nginxSockets, address, cert, key, upstream)
+`, nginxSockets, address, cert, key, upstream, nginxConnections)
 }
 
 // startNginx runs nginx on core 0 in front of upstream, and waits until it listens and its worker runs.
