@@ -72,7 +72,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		},
 		"/server/chat": {
 			module + "/server/broker", module + "/server/home", module + "/server/record", module + "/server/roster",
-			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/name", module + "/server/recent",
+			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/marker", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/timeline", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",
 		},
 		"/server/broker":            {},

@@ -33,6 +33,8 @@
 //
 //	| key      | room   | value                                                                      | family             |
 //	|----------|--------|----------------------------------------------------------------------------|--------------------|
+//	| s/USER   | ""     | when the user was last connected (last_seen.go): a uvarint                 | marker_values.go   |
+//	| alive    | ""     | when a process last ran, in seconds since 1970: a uvarint                  |                    |
 //	| m/USER   | a room | role of the user in the roster: "member", "moderator" or "owner"           | roster_values.go   |
 //	| i        | a room | what the room is called: a roster.Info as JSON                             |                    |
 //

@@ -10,6 +10,7 @@ import (
 func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 	h.ExpireRooms(tick)
 	h.sendQueuedEvents()
+	h.tickSeen(tick)
 	h.Moderation.expire(now)
 }
 

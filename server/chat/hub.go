@@ -27,6 +27,7 @@ type Hub struct {
 	Positions        *positionTable
 	Durable          *Durable // constant after UseLog; nil without a data directory
 	values           allValues
+	seen             lastSeen
 	members          *roster.Index // of the rosters of all rooms
 	idempotency      idempotencyCache
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms

@@ -33,3 +33,14 @@ func (h *Hub) PresenceStats(room string) presenceStats {
 	}
 	return presenceStats{}
 }
+
+// HasUsers sets has[i] if users[i] is listed in the presence of the room. Any goroutine may call it, without locks.
+func (r *Room) HasUsers(users []string, has []bool) {
+	r.Stripe.Mu.Lock()
+	defer r.Stripe.Mu.Unlock()
+	for i, user := range users {
+		if r.Presence.users[user] > 0 {
+			has[i] = true
+		}
+	}
+}

@@ -92,3 +92,6 @@ func (h *Hub) RoomsOf(user, after string, limit, maxBytes int) (page []RosterRoo
 
 // RostersOf returns the number of rooms of whose rosters a user is a member.
 func (h *Hub) RostersOf(user string) int { return h.members.Count(user) }
+
+// ShareRoster sets is[i] if others[i] is in a roster that a user is in.
+func (h *Hub) ShareRoster(user string, others []string, is []bool) { h.members.Share(user, others, is) }

@@ -73,6 +73,15 @@ func (h *Hub) UndoPublish(u *User) {
 	limit.Undo(&u.meter)
 }
 
+// Connected sets is[i] if users[i] has a connection. Any goroutine may call it. It holds a lock meanwhile, so pass a few hundred users at most.
+func (h *Hub) Connected(users []string, is []bool) {
+	h.UsersMu.Lock()
+	defer h.UsersMu.Unlock()
+	for i, user := range users {
+		_, is[i] = h.users[user]
+	}
+}
+
 // UserCount returns the number of users with a connection; anonymous users do not count.
 func (h *Hub) UserCount() int {
 	h.UsersMu.Lock()

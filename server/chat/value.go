@@ -68,6 +68,7 @@ type roomValues struct {
 	budget   *valueBudget // that counts them
 	table    valueTable
 	members  rosterFamily
+	numbers  markerFamily
 	count    int // values
 	proposed map[string]proposedValue
 }
@@ -83,11 +84,16 @@ func (rv *roomValues) family(key string) valueFamily {
 	if isMemberKey(key) {
 		return &rv.members
 	}
+	if rv.numbers.has(key) {
+		return &rv.numbers
+	}
 	return &rv.table
 }
 
 // families returns all families.
-func (rv *roomValues) families() [2]valueFamily { return [...]valueFamily{&rv.table, &rv.members} }
+func (rv *roomValues) families() [3]valueFamily {
+	return [...]valueFamily{&rv.table, &rv.members, &rv.numbers}
+}
 
 // get returns the data of a key; nil for none. rv may be nil.
 func (rv *roomValues) get(key string) []byte {

@@ -69,7 +69,10 @@ func (in *Stripe) valuesOf(room string, b *valueBudget) *roomValues {
 	rv := in.values[room]
 	if rv == nil {
 		room = strings.Clone(room)
-		rv = &roomValues{room: room, budget: b, members: rosterFamily{room: room, index: in.Hub.members}}
+		rv = &roomValues{
+			room: room, budget: b,
+			members: rosterFamily{room: room, index: in.Hub.members}, numbers: markerFamily{prefix: markerPrefix(room)},
+		}
 		in.values[room] = rv
 	}
 	return rv

@@ -10,8 +10,8 @@ import (
 
 // The limits of a table. Its caller enforces them.
 const (
-	MaxUsers = 1 << 16
-	MaxName  = 256 // bytes of the name of a user
+	MaxEntries = 1 << 16
+	MaxName    = 256 // bytes of the name of a user
 )
 
 // Entry is the number of a user.

@@ -50,6 +50,8 @@ type Metrics struct {
 	JoinLeaveFolded  prometheus.Counter
 	JoinLeaveDropped prometheus.Counter
 
+	SeenLost prometheus.Counter
+
 	Streams           *prometheus.CounterVec // by transport
 	EmulationRequests *prometheus.CounterVec
 
@@ -151,6 +153,7 @@ func (m *Metrics) ofRooms() {
 		"Join and leave events of rooms, by result: sent, folded (a join and a leave cancelled out), or dropped (too many were pending).", "result")
 	m.JoinLeaveSent, m.JoinLeaveFolded, m.JoinLeaveDropped =
 		joinLeave.WithLabelValues("sent"), joinLeave.WithLabelValues("folded"), joinLeave.WithLabelValues("dropped")
+	m.SeenLost = m.counter("throng_last_seen_lost_total", "Times that a user was last connected that were not stored, because the disk failed or values use their limit.")
 }
 
 func (m *Metrics) ofClients() {

@@ -78,3 +78,33 @@ func (ix *Index) Page(user, after string, limit int) (page []string, more bool) 
 	end := min(i+limit, len(l.rooms))
 	return slices.Clone(l.rooms[i:end]), end < len(l.rooms)
 }
+
+// Share sets is[i] if others[i] has a room in common with a user. It takes time in proportion to the rooms of all of them.
+func (ix *Index) Share(user string, others []string, is []bool) {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	own := ix.users[user]
+	if own == nil {
+		return
+	}
+	for i, other := range others {
+		if l := ix.users[other]; l != nil && common(own.rooms, l.rooms) {
+			is[i] = true
+		}
+	}
+}
+
+// common reports whether two sorted lists have an element in common.
+func common(a, b []string) bool {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			return true
+		case a[0] < b[0]:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return false
+}

@@ -135,6 +135,7 @@ func (s *Session) End() {
 	s.NotifyDisconnect()
 	if s.User != nil {
 		s.Sessions.RemoveUser(s.User, s)
+		s.Sessions.NoteSeen(s.userID())
 		s.User = nil
 	}
 }

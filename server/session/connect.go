@@ -122,6 +122,7 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 		return
 	}
 	s.State = Connected
+	h.NoteSeen(claims.User)
 	s.expires = expiryOf(claims.Expires)
 	s.Conn.Pinged.Store(0)
 	s.due.PingAt.Store(uint32(h.Heartbeat.FirstPing(s.Conn)))

@@ -19,7 +19,7 @@ var rosterMethods = map[string]rpcMethod{
 	"join": (*Session).joinRoster, "leave": (*Session).leaveRoster, "invite": (*Session).invite,
 	"room_create": (*Session).createRoom, "room_update": (*Session).updateRoom, "role": (*Session).setRole, "remove_member": (*Session).removeMember,
 	"kick": (*Session).kick, "ban": (*Session).ban, "unban": (*Session).unban, "silence": (*Session).silence, "unsilence": (*Session).unsilence,
-	"slow": (*Session).slow,
+	"slow": (*Session).slow, "status": (*Session).status,
 }
 
 // chatMethods are the methods of throng that exist while there are chat rooms. Otherwise the application gets these calls.
