@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -62,6 +63,7 @@ type Config struct {
 	TLS      TLSConfig           `table:"tls" kong:"-"`
 	Pairs    []CertificateFiles  `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
 	Webhooks session.HooksConfig `table:"webhooks" kong:"-"`
+	WebPush  WebPushConfig       `table:"web-push" kong:"-"`
 
 	Engine  broker.Engine `kong:"-"` // instead of the data directory, for tests; not a setting
 	Version string        `kong:"-"` // of the program, for /api/info; not a setting
@@ -104,6 +106,17 @@ type TLSConfig struct {
 type CertificateFiles struct {
 	Cert string `name:"cert"` // PEM file with the chain
 	Key  string `name:"key"`  // PEM file with the private key
+}
+
+// WebPushConfig is Web Push. It is off without a subject.
+type WebPushConfig struct {
+	Subject    string        `name:"subject"`                                                  // contact of the operator for push services: mailto: or https:
+	PrivateKey string        `name:"private-key" secret:"THRONG_WEB_PUSH_PRIVATE_KEY"`         // of VAPID; empty: that of the data directory
+	Services   []string      `name:"services"`                                                 // hosts of push services; empty: webpush.KnownServices
+	Private    bool          `name:"private"`                                                  // push services may have addresses that are not public, and any port
+	TTL        time.Duration `name:"ttl" default:"24h" min:"0" max:"672h" allowed:"0 to 672h"` // of a message for a browser that is offline
+
+	Roots *x509.CertPool `kong:"-"` // of the certificates of push services, for tests; nil for those of the system; not a setting
 }
 
 // DefaultConfig returns the default of each setting: a chat on the loopback interface.

@@ -45,6 +45,7 @@ func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), func(c *Config) {
 		withTLS(t)(c)
 		c.Engine = newFake(t).Start("a")
+		c.WebPush.Subject = "mailto:ops@chat.example"
 	})
 	registered := registeredMetrics(t, s)
 	meanings := map[string]string{}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/doctable"
+	"github.com/throng-chat/throng/server/notify"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -113,6 +114,7 @@ func TestThePageOfWebhooksHasEveryField(t *testing.T) {
 		})
 		c.conn.Close()
 	}
+	s.sessions.Notices.Notify(&notify.Notification{User: "ann"})
 	eventually(t, "the disconnect notification", func() bool {
 		sent.mu.Lock()
 		defer sent.mu.Unlock()

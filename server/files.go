@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/throng-chat/throng/server/webhook"
+	"github.com/throng-chat/throng/server/webpush"
 )
 
 const (
@@ -29,6 +30,9 @@ func (c Config) openFiles() (files, most int, err error) {
 	reserved := reservedFiles
 	if c.Webhooks.URL != "" {
 		reserved += webhook.MaxFiles
+	}
+	if c.WebPush.Subject != "" {
+		reserved += webpush.MaxFiles
 	}
 	most = files - reserved
 	switch {

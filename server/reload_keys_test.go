@@ -289,6 +289,11 @@ func roomEffects() map[string]effect {
 		"rate": func(o *chat.RoomOptions) { o.Rate = 3 }, "max-members": func(o *chat.RoomOptions) { o.MaxMembers = 3 },
 		"compression-context": func(o *chat.RoomOptions) { o.CompressionContext = false },
 		"publish-proxy":       func(o *chat.RoomOptions) { o.PublishProxy = true },
+		"join":                func(o *chat.RoomOptions) { o.Join = chat.SignedIn },
+		"invite":              func(o *chat.RoomOptions) { o.Invite = chat.Members },
+		"create":              func(o *chat.RoomOptions) { o.Create = chat.SignedIn },
+		"notify":              func(o *chat.RoomOptions) { o.Notify = chat.NotifyOff },
+		"notify-unread":       func(o *chat.RoomOptions) { o.NotifyUnread = time.Minute },
 		"pattern":             func(o *chat.RoomOptions) { o.Pattern = "kept*" },
 	}
 	effects := map[string]effect{}

@@ -85,6 +85,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.drain.Store(int64(cfg.Drain))
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
 	s.sessions.Hooks = hooks
+	s.sessions.Notices = session.NewNotices(s.sessions.Hub, hooks)
 	if s.audit, err = openAudit(cfg.AuditLog, log); err != nil {
 		return nil, err
 	}
@@ -276,6 +277,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions); err != nil || ctx.Err() != nil {
 		return abandon(err)
 	}
+	if err := loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions); err != nil || ctx.Err() != nil {
+		return abandon(ended(ctx, err))
+	}
 	if s.Ready != nil {
 		s.Ready()
 	}
@@ -289,6 +293,7 @@ func (s *Server) Run(ctx context.Context) error {
 	admin.WatchAudit(s.metrics, s.audit)
 
 	owners.Go(s.sessions.Hooks.Run)
+	owners.Go(func() { s.sessions.Notices.Run(fetching) })
 	s.maintain(fetching, &owners)
 	stopRelease := make(chan struct{})
 	owners.Go(func() { releaseMemory(s.sessions.Live.Load, stopRelease) })
@@ -388,6 +393,7 @@ func (s *Server) shutdown() {
 	if err := s.closeAcceptors(); err != nil {
 		s.log.Debug("close listener", "error", err)
 	}
+	s.sessions.Notices.Flush()
 	drainDurable(s.sessions.Durable, drain/2, s.log)
 	notified := s.sessions.Live.Load()
 	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", drain.String())
@@ -396,5 +402,6 @@ func (s *Server) shutdown() {
 	cut := s.sessions.AbortAll()
 	s.sessions.WaitEmpty(time.Second)
 	s.sessions.Hooks.Flush(max(drain-time.Since(start), time.Second))
+	s.sessions.Notices.FlushPush(max(drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }

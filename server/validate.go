@@ -125,7 +125,7 @@ func (c Config) Validate() error {
 		ce.add("history-bytes", c.HistoryBytes, "must be max-message (%d) to 1 TiB; to turn history off, leave out history-size in each [[room]]", c.MaxMessage)
 	}
 	ce.sort(&c)
-	return errors.Join(slices.Concat(ce.errs, c.roomErrors(), c.apiErrors(), c.tlsErrors(), c.webhookErrors())...)
+	return errors.Join(slices.Concat(ce.errs, c.roomErrors(), c.apiErrors(), c.tlsErrors(), c.webhookErrors(), c.webPushErrors())...)
 }
 
 // checkProxyProtocol checks the settings that proxy-protocol depends on.
@@ -296,6 +296,13 @@ func (c *Config) webhookErrors() []error {
 		}
 	}
 	ce.addRanges(w)
+	return ce.errs
+}
+
+func (c *Config) webPushErrors() []error {
+	ce := configErrors{table: "web-push.", title: "web-push."}
+	c.WebPush.check(c.storesData(), ce.add)
+	ce.addRanges(&c.WebPush)
 	return ce.errs
 }
 

@@ -107,6 +107,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 				Pattern: "chat:*", Subscribe: chat.WithToken, Publish: chat.SignedIn, SeePresence: chat.Nobody,
 				ReadHistory: chat.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
 				Kind: chat.ChatRoom, Join: chat.SignedIn, Invite: chat.Members, Create: chat.SignedIn, Recovery: true, Positioning: true, Rewind: 20, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true, Durable: true,
+				Notify: chat.NotifyMentions, NotifyUnread: time.Minute,
 			},
 			quiet,
 		},
@@ -129,6 +130,10 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		Pairs: []server.CertificateFiles{{Cert: beside("c.crt"), Key: "/etc/c.key"}, {Cert: beside("d.crt"), Key: beside("d.key")}},
 		Webhooks: session.HooksConfig{
 			URL: "https://a.example/hooks", Secret: "abcdef9876543210", Events: []string{"publish", "disconnect"}, Timeout: time.Second,
+		},
+		WebPush: server.WebPushConfig{
+			Subject: "mailto:ops@a.example", PrivateKey: "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw", Services: []string{"push.a.example"},
+			Private: true, TTL: time.Hour,
 		},
 	}
 	t.Setenv("TESTS_API_KEY", "a-key-of-a-variable")
@@ -177,7 +182,8 @@ func TestTheExampleFileIsValid(t *testing.T) {
 	want := server.DefaultConfig()
 	want.Rooms, want.Token, want.API.Key = cfg.Rooms, cfg.Token, cfg.API.Key
 	want.APIKeys = cfg.APIKeys
-	want.Webhooks = cfg.Webhooks
+	want.Webhooks, want.WebPush = cfg.Webhooks, cfg.WebPush
+	want.WebPush.TTL, want.WebPush.Private = server.DefaultConfig().WebPush.TTL, false
 	want.Webhooks.Timeout, want.Origins = server.DefaultConfig().Webhooks.Timeout, []string{"https://app.example"}
 	want.TLSListen, want.TLS.Cert, want.TLS.Key, want.Pairs = ":3443", cfg.TLS.Cert, cfg.TLS.Key, cfg.Pairs
 	want.TLS.ACMEDomains, want.TLS.ACMECache, want.TLS.ACMEEmail, want.TLS.ACMECA = cfg.TLS.ACMEDomains, cfg.TLS.ACMECache, cfg.TLS.ACMEEmail, cfg.TLS.ACMECA
@@ -480,10 +486,12 @@ func FuzzConfigFile(f *testing.F) {
 }
 
 func TestASecretOfTheEnvironmentTakesPrecedence(t *testing.T) {
-	path := written(t, "[token]\nhmac-secret = 'HUSH'\n[api]\nkey = 'HUSH'\n[webhooks]\nurl = 'https://a.example'\nsecret = 'HUSH'\nevents = ['rpc']\n")
+	path := written(t, "[token]\nhmac-secret = 'HUSH'\n[api]\nkey = 'HUSH'\n[webhooks]\nurl = 'https://a.example'\nsecret = 'HUSH'\nevents = ['rpc']\n"+
+		"[web-push]\nsubject = 'mailto:a@b.example'\nprivate-key = 'HUSH'\n")
 	for _, name := range secrets {
 		t.Setenv(name, "0123456789abcdef0123456789abcdef"+name)
 	}
+	t.Setenv("THRONG_WEB_PUSH_PRIVATE_KEY", "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")
 	cfg, err := settled(t, path)
 	if err != nil {
 		t.Fatal(err)

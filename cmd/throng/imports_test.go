@@ -29,7 +29,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/fanout", module + "/server/tlshandshake", "golang.org/x/time/rate",
 			module + "/server/logqueue", module + "/server/metrics", module + "/server/netpoll", module + "/server/origin",
 			module + "/server/plain", module + "/server/session", module + "/server/settings", module + "/server/token",
-			module + "/server/webhook", module + "/server/wheel", "golang.org/x/sys/unix",
+			module + "/server/webhook", module + "/server/webpush", module + "/server/wheel", "golang.org/x/sys/unix",
 		},
 		"/server/admin": {
 			module + "/server/audit",
@@ -63,7 +63,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/session": {
 			module + "/server/audit", module + "/server/roster",
 			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
-			module + "/server/httpstream", module + "/server/metrics", module + "/server/timeline", module + "/server/token", module + "/server/webhook",
+			module + "/server/httpstream", module + "/server/metrics", module + "/server/notify", module + "/server/timeline", module + "/server/token",
+			module + "/server/webhook", module + "/server/webpush",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",
 		},
@@ -71,6 +72,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 			module + "/server/broker", module + "/server/metrics", module + "/server/record",
 		},
 		"/server/chat": {
+			module + "/server/notify",
 			module + "/server/broker", module + "/server/home", module + "/server/record", module + "/server/roster",
 			module + "/server/deflate", module + "/server/fanout", module + "/server/limiter", module + "/server/marker", module + "/server/name", module + "/server/recent",
 			module + "/server/settings", module + "/server/timeline", module + "/server/unordered", module + "/server/wheel", module + "/server/ws",

@@ -95,6 +95,9 @@ func (h *Hub) appendLocked(in *home.Record, r *Room, m *Message, offset uint64, 
 		if e != nil && e.Kind == timeline.Delete && r.isOrphan(e) {
 			h.HistoryBudget.redactContent(r, r.editsOf(e.ID))
 		}
+		if e != nil {
+			h.noteLocked(r, &m.Pub, e)
+		}
 		if m.Pub.Offset != offset {
 			panic("chat: a publication was committed out of its order")
 		}

@@ -30,6 +30,7 @@ type Hub struct {
 	seen             lastSeen
 	members          *roster.Index // of the rosters of all rooms
 	idempotency      idempotencyCache
+	collectsNotices  atomic.Bool  // somebody is notified of messages
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu             sync.Mutex // a leaf

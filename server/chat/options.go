@@ -28,6 +28,12 @@ const (
 	ChatRoom RoomKind = "chat" // messages and their changes, which the server checks and holds (CHAT.md)
 )
 
+// Messages that members are notified of: the values of RoomOptions.Notify, besides "all".
+const (
+	NotifyMentions = "mentions"
+	NotifyOff      = "off"
+)
+
 // RoomOptions are the options and permissions of the rooms whose names match a pattern. The first pattern that matches counts.
 type RoomOptions struct {
 	Pattern string `name:"pattern" reload:"yes" default:"*"` // a name, or a prefix and a star: "chat:*"
@@ -53,6 +59,9 @@ type RoomOptions struct {
 	MaxMembers   int           `name:"max-members" reload:"yes" min:"1" zero:"any number"`                                              // connections in one room
 	Durable      bool          `name:"durable"`                                                                                         // the history is on disk, in the data directory
 	PublishProxy bool          `name:"publish-proxy" reload:"yes"`                                                                      // a webhook decides about each publication
+
+	Notify       string        `name:"notify" reload:"yes" default:"all" oneof:"all,mentions,off"`               // messages of a chat room that its members are notified of
+	NotifyUnread time.Duration `name:"notify-unread" reload:"yes" default:"0s" min:"10s" max:"24h" zero:"never"` // after which connected members that have not read them are, too
 
 	CompressionContext bool `name:"compression-context" reload:"yes" default:"true"` // compressed messages refer to preceding messages of the room
 }

@@ -28,6 +28,7 @@ type Stripe struct {
 	Mu         sync.Mutex
 	rooms      map[string]*Room
 	values     map[string]*roomValues // by room, which need not be in rooms
+	noted      []*Room                // chat rooms with messages for the notifier
 	withEvents []*Room                // with queued join and leave events
 	retention  *wheel.Wheel[Room, *Room]
 	due        []*Room

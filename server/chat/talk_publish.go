@@ -151,6 +151,7 @@ func (h *Hub) talkLocked(r *Room, item *talkItem, m *Message) (published *Room, 
 	m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 	h.HistoryBudget.Append(r, &m.Pub)
 	h.HistoryBudget.Fold(r, &m.Pub, &item.entry)
+	h.noteLocked(r, &m.Pub, &item.entry)
 	h.scheduleExpiryLocked(r)
 	return r, r.History.Position(), h.postLocked(r, m), nil
 }

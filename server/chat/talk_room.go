@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/throng-chat/throng/server/notify"
 	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/wheel"
 )
@@ -18,6 +19,7 @@ type talkRoom struct {
 	timeline timeline.Timeline
 	times    []messageTime // of all messages in the timeline, the oldest first
 	orphans  orphans       // of a replay
+	notices  notify.Batch  // messages since the notifier looked
 }
 
 // messageTime is the time of publication of a message.

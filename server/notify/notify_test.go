@@ -368,8 +368,8 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	for i := range 50 {
 		w.Add("bob", fmt.Sprint("room ", i), 1)
 	}
-	if w.Len() != maxRooms || w.users["bob"].more != 50-maxRooms || w.dropped != 0 {
-		t.Errorf("got %d entries, %d more and %d dropped, want %d, %d and 0", w.Len(), w.users["bob"].more, w.dropped, maxRooms, 50-maxRooms)
+	if w.Len() != maxNoticeRooms || w.users["bob"].more != 50-maxNoticeRooms || w.dropped != 0 {
+		t.Errorf("got %d entries, %d more and %d dropped, want %d, %d and 0", w.Len(), w.users["bob"].more, w.dropped, maxNoticeRooms, 50-maxNoticeRooms)
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 
 // The stored values. Their caller keeps them, in memory or in a log, and changes them one after another.
 //
-//	notify/USER      preferences of a user: Preferences as JSON
-//	browser/HASH     user that the browser with an endpoint belongs to
+//	n/USER    preferences of a user: Preferences as JSON
+//	b/HASH    user that the browser with an endpoint belongs to
 const (
-	preferencesKey = "notify/"
-	browserKey     = "browser/"
+	preferencesKey = "n/"
+	browserKey     = "b/"
 )
 
 // Value is a stored value; without data it is removed.

@@ -12,10 +12,10 @@ const Gather = 5 * time.Second
 
 // Limits of what waits.
 const (
-	MaxWaiting  = 1 << 17 // entries: one per user and room
-	maxRooms    = 32      // entries of one user; further rooms are only counted
-	wheelSlots  = 128     // seconds
-	gatherTicks = wheel.Tick(Gather / time.Second)
+	MaxWaiting     = 1 << 17 // entries: one per user and room
+	maxNoticeRooms = 32      // entries of one user; further rooms are only counted
+	wheelSlots     = 128     // seconds
+	gatherTicks    = wheel.Tick(Gather / time.Second)
 )
 
 // entry is a room with messages for a user.
@@ -29,7 +29,7 @@ type waiter struct {
 	wheel.Links[waiter]
 	user    string
 	entries []entry
-	more    int  // rooms that exceed maxRooms, counted once for each pass with new messages
+	more    int  // rooms that exceed maxNoticeRooms, counted once for each pass with new messages
 	ready   bool // in Waiting.ready, and not in the wheel
 }
 
@@ -60,7 +60,7 @@ func (wt *Waiting) Add(user, room string, now wheel.Tick) {
 		return
 	}
 	switch {
-	case w != nil && len(w.entries) >= maxRooms:
+	case w != nil && len(w.entries) >= maxNoticeRooms:
 		w.more++
 		return
 	case wt.entries >= wt.max:

@@ -124,3 +124,15 @@ func (ro *Roster) Page(after string, least Role, limit int) (page []Entry, more 
 	}
 	return page, false
 }
+
+// Users appends users behind one in the order of their names to dst, the first ones if after is empty, until dst is full.
+func (ro *Roster) Users(dst []string, after string) []string {
+	i, ok := ro.find(after)
+	if ok {
+		i++
+	}
+	for ; i < len(ro.members) && len(dst) < cap(dst); i++ {
+		dst = append(dst, ro.members[i].User)
+	}
+	return dst
+}

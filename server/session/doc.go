@@ -36,7 +36,7 @@
 //	encoding.go, stream_encoding.go, delta.go, publication.go,     what is received and sent
 //	push.go, errors.go
 //	expiry.go, clientid.go                                         times, and IDs
-//	workers.go, hooks_health.go, hooks.go, bulk_query.go           work on other goroutines, without a Session
+//	workers.go, hooks_health.go, hooks.go, notices.go, bulk_query.go  work on other goroutines, without a Session
 //	subscription.go, reply_frame.go, state_parts.go, session.go,   state
 //	sessions.go, stream_sessions.go
 //	reply.go, wait.go                                              replies, and waiting
@@ -45,7 +45,7 @@
 //	proxy.go, verify.go, grants.go, query_reply.go, bulk_reply.go  parts of several commands
 //	user_command.go                                                the commands of the application
 //	connect.go, refresh.go, subscribe.go, publish.go, query.go,    the commands of clients
-//	rpc.go
+//	rpc.go, rpc_notify.go
 //	command.go, conn.go, open.go, stream.go, hooks_plain.go        events of the connection, and its start
 //
 // All state is in memory: a restart ends the sessions. Their clients reconnect, and recover if the chat still has the history.

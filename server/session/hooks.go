@@ -45,10 +45,11 @@ const (
 	OnPublish    = "publish"
 	OnRPC        = "rpc"
 	OnDisconnect = "disconnect"
+	OnNotify     = "notify"
 )
 
 // AllEvents are all events of the webhook.
-var AllEvents = []string{OnConnect, OnSubscribe, OnPublish, OnRPC, OnDisconnect}
+var AllEvents = []string{OnConnect, OnSubscribe, OnPublish, OnRPC, OnDisconnect, OnNotify}
 
 // maxQueuedRequests is the number of sessions that wait for a worker, for each of the two groups of workers. Each holds one command in memory. It
 // waits for the webhook timeout at most, and then for the reply.

@@ -38,6 +38,9 @@ func (s *Session) ownMethod(name string) rpcMethod {
 	if do := rosterMethods[name]; do != nil && s.Sessions.Settings().UsesRosters {
 		return do
 	}
+	if do := notifyMethods[name]; do != nil && s.Sessions.Notices.on() {
+		return do
+	}
 	return nil
 }
 

@@ -41,6 +41,7 @@ type Sessions struct {
 	clientPrefix string // of the client IDs of this process
 	Tokens       *token.Verifier
 	Hooks        *Hooks // nil for none
+	Notices      *Notices
 
 	streams *streamSessions
 

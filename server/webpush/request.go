@@ -42,7 +42,7 @@ type outcome struct {
 
 // post makes one attempt.
 func (s *Sender) post(ctx context.Context, m *Message) outcome {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 	defer cancel()
 	request, err := s.request(ctx, m)
 	if err != nil {

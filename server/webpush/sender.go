@@ -15,11 +15,11 @@ import (
 
 // Limits of a Sender.
 const (
-	senders       = 16       // messages sent at a time
-	maxQueue      = 8192     // messages that wait, those that wait for a repetition among them
-	maxQueueBytes = 16 << 20 // bytes of these messages
-	maxAttempts   = 4        // per message
-	timeout       = 10 * time.Second
+	pushSenders       = 16       // messages sent at a time
+	maxPushQueue      = 8192     // messages that wait, those that wait for a repetition among them
+	maxPushQueueBytes = 16 << 20 // bytes of these messages
+	maxPushAttempts   = 4        // per message
+	pushTimeout       = 10 * time.Second
 
 	// The pauses between the attempts, unless the push service asks for another one.
 	firstPause   = 2 * time.Second
@@ -27,7 +27,7 @@ const (
 )
 
 // MaxFiles is the number of sockets that a Sender opens at most.
-const MaxFiles = 2 * senders // in use, and idle
+const MaxFiles = 2 * pushSenders // in use, and idle
 
 // Config has the settings of a Sender.
 type Config struct {
@@ -87,7 +87,7 @@ func NewSender(cfg Config, log *slog.Logger, observe func(Result)) *Sender {
 		log:      log,
 		observe:  observe,
 		now:      time.Now,
-		queue:    make(chan *attempt, maxQueue),
+		queue:    make(chan *attempt, maxPushQueue),
 		logLimit: rate.Sometimes{Interval: time.Second},
 	}
 }
@@ -96,12 +96,12 @@ func NewSender(cfg Config, log *slog.Logger, observe func(Result)) *Sender {
 func newHTTP(cfg Config) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			DialContext:            newDialer(timeout, cfg.Services.private).DialContext,
+			DialContext:            newDialer(pushTimeout, cfg.Services.private).DialContext,
 			TLSClientConfig:        &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    timeout,
-			MaxConnsPerHost:        senders,
-			MaxIdleConns:           senders,
-			MaxIdleConnsPerHost:    senders,
+			TLSHandshakeTimeout:    pushTimeout,
+			MaxConnsPerHost:        pushSenders,
+			MaxIdleConns:           pushSenders,
+			MaxIdleConnsPerHost:    pushSenders,
 			IdleConnTimeout:        90 * time.Second,
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true,
@@ -115,7 +115,7 @@ func newHTTP(cfg Config) *http.Client {
 // attempt. Send does not block.
 func (s *Sender) Send(m Message) {
 	waiting := s.pending.Add(1)
-	if s.bytes.Add(int64(m.bytes())) > maxQueueBytes || waiting > maxQueue || s.ended.Load() {
+	if s.bytes.Add(int64(m.bytes())) > maxPushQueueBytes || waiting > maxPushQueue || s.ended.Load() {
 		s.drop(&attempt{Message: m}, "queue of Web Push is full (8,192 messages or 16 MiB)")
 		return
 	}
@@ -145,7 +145,7 @@ func (s *Sender) release(a *attempt) {
 // Run sends messages until ctx is done, and returns after its goroutines have ended. It drops the rest of the queue.
 func (s *Sender) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for range senders {
+	for range pushSenders {
 		all.Go(func() { s.sendAll(ctx) })
 	}
 	all.Go(func() { s.repeatAll(ctx) })
@@ -232,7 +232,7 @@ func (s *Sender) deliver(ctx context.Context, a *attempt) {
 			a.Gone()
 		}
 		s.release(a)
-	case r.final || a.number == maxAttempts || ctx.Err() != nil:
+	case r.final || a.number == maxPushAttempts || ctx.Err() != nil:
 		s.drop(a, r.cause.Error())
 	case !s.repeatLater(a, r.pause):
 		s.drop(a, r.cause.Error())

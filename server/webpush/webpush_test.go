@@ -148,10 +148,10 @@ func TestASubscriptionThatHasEndedIsReported(t *testing.T) {
 	}
 }
 
-// A push service that fails is asked at most maxAttempts times, and one that rejects a message once.
+// A push service that fails is asked at most maxPushAttempts times, and one that rejects a message once.
 func TestAttemptsAreBounded(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]int{http.StatusServiceUnavailable: maxAttempts, http.StatusTooManyRequests: maxAttempts, http.StatusBadRequest: 1,
+	for status, want := range map[int]int{http.StatusServiceUnavailable: maxPushAttempts, http.StatusTooManyRequests: maxPushAttempts, http.StatusBadRequest: 1,
 		http.StatusMovedPermanently: 1} {
 		service := pushtest.Start(t)
 		service.Respond(func(string) int { return status })
@@ -264,20 +264,20 @@ func TestAFullQueueDropsAndCounts(t *testing.T) {
 	}
 	s := NewSender(Config{Keys: keys, Services: NewServices(nil, true)}, slog.New(slog.DiscardHandler), func(Result) {}) // it does not run
 	to := parsed(t, service.Subscribe("ann"))
-	for range maxQueue + 7 {
+	for range maxPushQueue + 7 {
 		s.Send(Message{To: to})
 	}
-	if s.Waiting() != maxQueue || s.Dropped() != 7 {
-		t.Errorf("got %d waiting and %d dropped, want %d and 7", s.Waiting(), s.Dropped(), maxQueue)
+	if s.Waiting() != maxPushQueue || s.Dropped() != 7 {
+		t.Errorf("got %d waiting and %d dropped, want %d and 7", s.Waiting(), s.Dropped(), maxPushQueue)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	s.Run(ctx)
-	if s.Waiting() != 0 || s.Dropped() != maxQueue+7 {
-		t.Errorf("at the end: got %d waiting and %d dropped, want 0 and %d", s.Waiting(), s.Dropped(), maxQueue+7)
+	if s.Waiting() != 0 || s.Dropped() != maxPushQueue+7 {
+		t.Errorf("at the end: got %d waiting and %d dropped, want 0 and %d", s.Waiting(), s.Dropped(), maxPushQueue+7)
 	}
 	s.Send(Message{To: to})
-	if s.Dropped() != maxQueue+8 {
+	if s.Dropped() != maxPushQueue+8 {
 		t.Error("a message after the end was not dropped")
 	}
 }

@@ -27,6 +27,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
+const created = 201 // status of an accepted message
+
 // Push is one message that a browser has received.
 type Push struct {
 	Browser string // path of its endpoint
@@ -130,14 +132,14 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.invalid = append(s.invalid, err)
 		http.Error(w, err.Error(), http.StatusBadRequest)
-	case status != 0 && status != http.StatusCreated:
+	case status != 0 && status != created:
 		if status < 400 {
 			w.Header().Set("Location", "/elsewhere")
 		}
 		w.WriteHeader(status)
 	default:
 		s.pushes = append(s.pushes, p)
-		w.WriteHeader(http.StatusCreated)
+		w.WriteHeader(created)
 	}
 }
 
