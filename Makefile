@@ -37,11 +37,11 @@ page-script: ## build the script of the chat page, server/web/dist/app.js
 
 .PHONY: race
 race: ## the Go tests and the fuzz seeds with the race detector
-	go test -race -timeout 15m ./...
+	go test -race -vet=off -timeout 15m ./...
 
 .PHONY: tls
 tls: ## the tests of the server over TLS, with the engine llib
-	THRONG_TEST_TLS=llib go test -count=1 -timeout 15m ./server
+	THRONG_TEST_TLS=llib go test -count=1 -vet=off -timeout 15m ./server
 
 .PHONY: tls-race
 tls-race: ## the tests of the server over TLS, with each engine and the race detector
