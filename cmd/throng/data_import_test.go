@@ -14,6 +14,7 @@ import (
 
 	"github.com/throng-chat/throng/server/doctable"
 	"github.com/throng-chat/throng/server/importing"
+	"github.com/throng-chat/throng/server/roster"
 	"github.com/throng-chat/throng/server/testkit"
 )
 
@@ -96,14 +97,14 @@ func TestAnExportOfAnotherServerIsServed(t *testing.T) {
 		rooms          map[string]int // publications
 		first          string         // of the direct room
 	}{
-		"mattermost": {"mattermost.jsonl", "stored 14 lines, 14 publications of 4 rooms", map[string]int{"chat:acme/town-square": 11, "private:acme/plans": 1}, `ann (Ann Ames) 1764410420000 {"id":"m18","text":"Hello Bob"}`},
-		"slack":      {"slack", "stored 17 lines, 17 publications of 4 rooms", map[string]int{"chat:general": 14, "private:plans": 1}, `ann (Ann Ames) 1764410420000 {"id":"1764410420.000000","text":"Hello Bob"}`},
+		"mattermost": {"mattermost.jsonl", "stored 23 lines, 14 publications of 4 rooms", map[string]int{"chat:acme/town-square": 11, "private:acme/plans": 1}, `ann (Ann Ames) 1764410420000 {"id":"m19","text":"Hello Bob"}`},
+		"slack":      {"slack", "stored 29 lines, 17 publications of 4 rooms", map[string]int{"chat:general": 14, "private:plans": 1}, `ann (Ann Ames) 1764410420000 {"id":"1764410420.000000","text":"Hello Bob"}`},
 	} {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "data")
 			code, stdout, stderr := runData(t, "", "import", "--from", from, dir, sample(t, tt.export))
-			if code != 0 || !strings.Contains(stdout, tt.stored) || !strings.Contains(stdout, "converted 4 rooms") || !strings.Contains(stdout, "skipped: 1 × ") {
+			if code != 0 || !strings.Contains(stdout, tt.stored) || !strings.Contains(stdout, "converted ") || !strings.Contains(stdout, "skipped: 1 × ") {
 				t.Fatalf("got exit %d\n%s%s", code, stdout, stderr)
 			}
 			code, stdout, stderr = runData(t, "", "check", dir)
@@ -140,7 +141,7 @@ func TestAWrongExportStoresNothing(t *testing.T) {
 		code  int
 		want  string
 	}{
-		{string(content) + "?\n", []string{"--from", "mattermost", dir}, exitFailed, "mattermost export: line 20: is not a line of a bulk export of Mattermost"},
+		{string(content) + "?\n", []string{"--from", "mattermost", dir}, exitFailed, "mattermost export: line 21: is not a line of a bulk export of Mattermost"},
 		{"", []string{"--from", "slack", dir}, exitUsage, "name the ZIP archive or the directory"},
 		{"", []string{"--from", "slack", dir, "/does/not/exist"}, exitUsage, "/does/not/exist"},
 		{"", []string{"--from", "slack", dir, sample(t, "mattermost.jsonl")}, exitFailed, "is not a ZIP archive"},
@@ -155,7 +156,7 @@ func TestAWrongExportStoresNothing(t *testing.T) {
 			t.Errorf("%v: the data directory was made (%v)", tt.args, err)
 		}
 	}
-	if code, stdout, stderr := runData(t, string(content), "import", "--from", "mattermost", "--public", "talk:", dir); code != 0 || !strings.Contains(stdout, "stored 14 lines") {
+	if code, stdout, stderr := runData(t, string(content), "import", "--from", "mattermost", "--public", "talk:", dir); code != 0 || !strings.Contains(stdout, "stored 23 lines") {
 		t.Errorf("standard input: got exit %d\n%s%s", code, stdout, stderr)
 	}
 	if code, stdout, _ := runData(t, "", "export", dir); code != 0 || !strings.Contains(stdout, `"room":"talk:acme/town-square"`) {
@@ -180,11 +181,12 @@ func TestDocsOfAnImportMatchTheCode(t *testing.T) {
 	limits := doctable.Below(t, "data.md", section, "limit of an export", "value")
 	doctable.Same(t, "limits", limits.Cells("value"), []string{
 		fmt.Sprintf("%d MiB", importing.MaxLine>>20), fmt.Sprintf("%d MiB", importing.MaxElement>>20), humanCount(importing.MaxUsers) + " each",
+		fmt.Sprintf("%d,000", importing.MaxMembers/1000),
 		humanCount(importing.MaxEntries), fmt.Sprintf("%d MiB, and %d times its size", importing.FreeBytes>>20, importing.MaxRatio),
 		fmt.Sprintf("%d KiB", importing.MaxText>>10), fmt.Sprintf("%d; %d", importing.MaxMentions, importing.MaxFiles),
 		fmt.Sprintf("%d; 10,000", importing.MaxEmojis),
 	})
-	if importing.MaxReactions != 10_000 || importing.MaxRooms != importing.MaxUsers || importing.MaxThreads != importing.MaxUsers {
+	if importing.MaxReactions != 10_000 || importing.MaxMembers != roster.MaxMembers || importing.MaxRooms != importing.MaxUsers || importing.MaxThreads != importing.MaxUsers {
 		t.Error("docs/data.md has other limits")
 	}
 }

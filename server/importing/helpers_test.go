@@ -15,13 +15,14 @@ var options = Options{Public: "chat:", Private: "private:", Direct: "dialog", Us
 
 // line is a line of the result, as throng data import reads it.
 type line struct {
-	Room     string
-	Offset   uint64
-	Time     int64
-	User     string
-	ConnInfo struct{ Name string } `json:"conn_info"`
-	Data     json.RawMessage
-	Change   bool
+	Kind, Key string
+	Room      string
+	Offset    uint64
+	Time      int64
+	User      string
+	ConnInfo  struct{ Name string } `json:"conn_info"`
+	Data      json.RawMessage
+	Change    bool
 }
 
 // short returns the lines as text: room, offset, user and data.
@@ -34,6 +35,10 @@ func short(t *testing.T, out string) string {
 		d.DisallowUnknownFields()
 		if err := d.Decode(&l); err != nil {
 			t.Fatalf("%s: %v", text, err)
+		}
+		if l.Kind != "" {
+			b.WriteString(strings.Join([]string{l.Kind, l.Room, l.Key, string(l.Data)}, " ") + "\n")
+			continue
 		}
 		if l.Change != strings.Contains(string(l.Data), `"of":`) {
 			t.Errorf("%s: change is wrong", text)

@@ -124,7 +124,9 @@ func (mm *mattermost) one(line []byte) error {
 		return mm.roomPost(l.Post)
 	case l.Type == "direct_post" && l.DirectPost != nil:
 		return mm.directPost(l.DirectPost)
-	case l.Type == "direct_channel" || l.Type == "team" || l.Type == "version":
+	case l.Type == "direct_channel" && l.DirectChannel != nil:
+		return mm.directChannel(l.DirectChannel)
+	case l.Type == "team" || l.Type == "version":
 		return nil
 	}
 	mm.writer.report.skip(fmt.Sprintf("line of type %q", cut(l.Type, 32)))
@@ -156,7 +158,10 @@ func (mm *mattermost) channel(c *mattermostChannel) error {
 		room = ""
 	}
 	mm.rooms[cut(key, 2*maxRoomName)] = room
-	return nil
+	if room == "" {
+		return nil
+	}
+	return mm.writer.info(room, c.DisplayName, firstOf(c.Header, c.Purpose))
 }
 
 // user adds a user or a bot.
@@ -168,7 +173,10 @@ func (mm *mattermost) user(u *mattermostUser) error {
 	case u.FirstName+u.LastName != "":
 		shown = strings.TrimSpace(u.FirstName + " " + u.LastName)
 	}
-	return mm.people.add(u.Username, u.Username, u.Username, u.Email, shown, &mm.writer.report)
+	if err := mm.people.add(u.Username, u.Username, u.Username, u.Email, shown, &mm.writer.report); err != nil {
+		return err
+	}
+	return mm.memberships(u)
 }
 
 // roomPost converts a post of a channel.
@@ -182,10 +190,7 @@ func (mm *mattermost) roomPost(p *mattermostPost) error {
 
 // directPost converts a post of a direct room or of a group.
 func (mm *mattermost) directPost(p *mattermostPost) error {
-	users := make([]string, 0, len(p.ChannelMembers))
-	for _, member := range p.ChannelMembers {
-		users = append(users, mm.people.of(member, &mm.writer.report).user)
-	}
+	_, users := mm.people.all(p.ChannelMembers, &mm.writer.report)
 	room, ok := mm.options.direct(users)
 	if !ok {
 		return mm.skipPost(p, "direct post between users without valid names")

@@ -1,7 +1,6 @@
 package importing
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -68,14 +67,6 @@ func (mm *mattermost) messageOf(p *mattermostPost, room, id string) *message {
 	}
 }
 
-// milli returns a time in microseconds.
-func milli(ms int64) int64 {
-	if ms <= 0 || ms > maxMicro/1000 {
-		return 0
-	}
-	return ms * 1000
-}
-
 // message adds a message of a post, with its reactions.
 func (mm *mattermost) message(p *mattermostPost, m *message) (ok bool, err error) {
 	if p.Type != "" && p.Type != "me" {
@@ -102,27 +93,6 @@ func (mm *mattermost) message(p *mattermostPost, m *message) (ok bool, err error
 		return true, mm.writer.pin(m, person{}, m.micro)
 	}
 	return true, nil
-}
-
-// each decodes a list one element at a time.
-func each[T any](list json.RawMessage, do func(*T) error) error {
-	if len(list) == 0 || list[0] == 'n' {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(list))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return fmt.Errorf("must be a list")
-	}
-	for d.More() {
-		var element T
-		if err := d.Decode(&element); err != nil {
-			return err
-		}
-		if err := do(&element); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // mentions returns the users whom a text mentions: @ and the name of a known user.

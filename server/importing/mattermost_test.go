@@ -29,11 +29,20 @@ func TestAMattermostExportIsConverted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `chat:acme/town-square 1 ann {"id":"m12","text":"First"}
+	const want = `value chat:acme/town-square i {"title":"Town Square","topic":"Everyone is here"}
+value private:acme/plans i {"title":"Plans","topic":"What comes next"}
+value chat:acme/town-square m/ann "moderator"
+value private:acme/plans m/ann "member"
+value chat:acme/town-square m/bob "member"
+value private:group/132e77aa0f2484e9 i {"title":"ann, bob, carl.c"}
+value private:group/132e77aa0f2484e9 m/ann "member"
+value private:group/132e77aa0f2484e9 m/bob "member"
+value private:group/132e77aa0f2484e9 m/carl.c "member"
+chat:acme/town-square 1 ann {"id":"m12","text":"First"}
 chat:acme/town-square 2  {"type":"pin","of":"m12","on":true}
 private:acme/plans 1 ann {"id":"m15","text":"A secret"}
-dialog#ann,bob 1 ann {"id":"m18","text":"Hello Bob"}
-private:group/132e77aa0f2484e9 1 bob {"id":"m19","text":"Hello both"}
+dialog#ann,bob 1 ann {"id":"m19","text":"Hello Bob"}
+private:group/132e77aa0f2484e9 1 bob {"id":"m20","text":"Hello both"}
 chat:acme/town-square 3 bob {"id":"m11","text":"Second: thanks @ann, and @carl.c. @here we go","mentions":["ann","carl.c","@here"]}
 chat:acme/town-square 4 ann {"type":"reaction","of":"m11","emoji":"👍","on":true}
 chat:acme/town-square 5 carl.c {"type":"reaction","of":"m11","emoji":"👍","on":true}
@@ -62,7 +71,7 @@ chat:acme/town-square ; carl.c {"id":"m11.2","text":"data/2026/plan.png","thread
 	})
 	reasons(t, report.Changed, map[string]int{"a message has the names of its files, not the files": 1})
 	report.Skipped, report.Changed = nil, nil
-	if want := (Report{Users: 4, Rooms: 4, Messages: 8, Replies: 2, Edits: 1, Reactions: 4, Pins: 1}); !reflect.DeepEqual(report, want) {
+	if want := (Report{Users: 4, Rooms: 4, Members: 6, Messages: 8, Replies: 2, Edits: 1, Reactions: 4, Pins: 1}); !reflect.DeepEqual(report, want) {
 		t.Errorf("got %+v, want %+v", report, want)
 	}
 }
@@ -255,7 +264,7 @@ func FuzzMattermost(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := strings.Count(out, "\n"); got != report.Messages+report.Edits+report.Reactions+report.Pins {
+		if got := strings.Count(out, "\n"); got != report.Messages+report.Edits+report.Reactions+report.Pins+strings.Count(out, `{"kind":"value"`) {
 			t.Errorf("got %d lines, want those of the report: %+v", got, report)
 		}
 	})

@@ -66,6 +66,19 @@ func (pe *people) of(key string, report *Report) person {
 	return person{user: key}
 }
 
+// all returns users by their keys, and their IDs, in the order of the IDs and each once.
+func (pe *people) all(keys []string, report *Report) (all []person, users []string) {
+	for _, key := range keys {
+		all = append(all, pe.of(key, report))
+	}
+	slices.SortFunc(all, func(a, b person) int { return strings.Compare(a.user, b.user) })
+	all = slices.CompactFunc(all, func(a, b person) bool { return a.user == b.user })
+	for _, p := range all {
+		users = append(users, p.user)
+	}
+	return all, users
+}
+
 // validUser reports whether throng accepts a user ID that it can put into the name of a room.
 func validUser(user string) bool { return user != "" && len(user) <= maxName && name.Visible(user) }
 

@@ -10,7 +10,8 @@ import (
 // Report counts what an export had. Skipped and Changed have a number for each reason.
 type Report struct {
 	Users     int // of the export
-	Rooms     int // with messages
+	Rooms     int // with messages, members or a title
+	Members   int // of these rooms; direct rooms have theirs in their names
 	Messages  int // replies included
 	Replies   int // messages of a thread
 	Edits     int
@@ -31,6 +32,8 @@ const (
 	anEdit
 	aReaction
 	aPin
+	anInfo
+	aMember
 )
 
 // imported counts a line. Replies and deleted messages are messages, too.
@@ -46,6 +49,8 @@ func (re *Report) imported(k kind) {
 		re.Reactions++
 	case aPin:
 		re.Pins++
+	case aMember:
+		re.Members++
 	}
 	if k.isMessage() {
 		re.Messages++
@@ -53,6 +58,7 @@ func (re *Report) imported(k kind) {
 }
 
 func (k kind) isMessage() bool { return k <= aDeleted }
+func (k kind) isValue() bool   { return k >= anInfo }
 
 func newReport() Report { return Report{Skipped: map[string]int{}, Changed: map[string]int{}} }
 
@@ -73,8 +79,8 @@ func count(reasons map[string]int, reason string) {
 // String returns the report for a person, one line for each reason.
 func (re *Report) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "converted %d rooms, %d messages (%d of them replies, %d deleted), %d edits, %d reactions, %d pins; the export has %d users\n",
-		re.Rooms, re.Messages, re.Replies, re.Deleted, re.Edits, re.Reactions, re.Pins, re.Users)
+	fmt.Fprintf(&text, "converted %d rooms, %d members, %d messages (%d of them replies, %d deleted), %d edits, %d reactions, %d pins; the export has %d users\n",
+		re.Rooms, re.Members, re.Messages, re.Replies, re.Deleted, re.Edits, re.Reactions, re.Pins, re.Users)
 	for _, part := range []struct {
 		word    string
 		reasons map[string]int

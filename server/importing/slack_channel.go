@@ -68,6 +68,11 @@ func (sl *slack) readChannel(ctx context.Context, list *slackList, c *slackChann
 		sl.writer.report.skip("channel without a valid name")
 		return nil
 	}
+	if c.Name != "" {
+		if err := sl.roster(c, room); err != nil {
+			return fmt.Errorf("%q: channel %q: members: %w", list.file, c.Name, err)
+		}
+	}
 	days, err := sl.export.days(dir, sl.writer.report.skip)
 	if errors.Is(err, fs.ErrNotExist) {
 		sl.writer.report.skip("channel without a directory of messages")

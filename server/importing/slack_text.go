@@ -48,13 +48,3 @@ func (sl *slack) reference(marked string) (shown, user string) {
 	}
 	return target, ""
 }
-
-// firstOf returns the first text that is not empty.
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
-}

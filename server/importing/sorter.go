@@ -17,7 +17,7 @@ type item struct {
 	micro   int64 // time, in microseconds since 1970
 	kind    kind
 	room    string
-	message string // ID of the message, of a message
+	message string // ID of the message, of a message; key, of a value
 	fields  []byte // the members of the line after "offset", and the brace that ends it
 }
 

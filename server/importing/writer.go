@@ -34,11 +34,14 @@ type message struct {
 
 // writer makes the lines of messages and of changes. Call close at the end.
 type writer struct {
-	sorter *sorter
-	report Report
+	sorter  *sorter
+	report  Report
+	members map[string]int // by room
 }
 
-func newWriter() *writer { return &writer{sorter: newSorter(), report: newReport()} }
+func newWriter() *writer {
+	return &writer{sorter: newSorter(), report: newReport(), members: map[string]int{}}
+}
 
 func (wr *writer) close() { wr.sorter.close() }
 
@@ -251,17 +254,34 @@ func (wr *writer) finish(ctx context.Context, out io.Writer) (Report, error) {
 			end.message, end.micro = it.message, it.micro
 		}
 		wr.report.imported(it.kind)
-		end.offset++
-		name, err := encode(it.room)
-		if err != nil {
+		var err error
+		if line, err = it.line(line[:0], end); err != nil {
 			return err
 		}
-		line = append(append(line[:0], `{"room":`...), name...)
-		line = strconv.AppendUint(append(line, `,"offset":`...), end.offset, 10)
-		line = append(append(append(line, ','), it.fields...), '\n')
 		_, err = out.Write(line)
 		return err
 	})
 	wr.report.Rooms = len(ends)
 	return wr.report, err
+}
+
+// line appends the line of the item: a value, or a publication, which gets the next offset of its room.
+func (it *item) line(b []byte, end *roomEnd) ([]byte, error) {
+	room, err := encode(it.room)
+	if err != nil {
+		return nil, err
+	}
+	if it.kind.isValue() {
+		key, err := encode(it.message)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `{"kind":"value","room":`...), room...)
+		b = append(append(b, `,"key":`...), key...)
+	} else {
+		end.offset++
+		b = append(append(b, `{"room":`...), room...)
+		b = strconv.AppendUint(append(b, `,"offset":`...), end.offset, 10)
+	}
+	return append(append(append(b, ','), it.fields...), '\n'), nil
 }
