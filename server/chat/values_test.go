@@ -315,3 +315,28 @@ func TestALogOfValuesIsBounded(t *testing.T) {
 		t.Errorf("the log has %d bytes, want about %d", bytes, 1<<20)
 	}
 }
+
+// A value that an open proposal replaces is not carried forward behind that proposal.
+func TestAnOpenChangeIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newDurableHub(t, fake, durableRooms("d*"))
+	for _, key := range []string{"changed", "removed", "same"} {
+		setValue(h, "d", key, "1")
+	}
+	setValue(h, "d2", "all", "1")
+	fake.Settle()
+	first, records := fake.Records(0)
+	setValue(h, "d", "changed", "2")
+	setValue(h, "d", "removed", "")
+	setValue(h, "d2", "", "")
+	if more, err := (committer{h}).Carry(first + uint64(len(records)) - 1); more || err != nil {
+		t.Errorf("got %v, %v", more, err)
+	}
+	fake.Settle()
+	for _, h := range []*Hub{h, newDurableHub(t, fake, durableRooms("d*"))} {
+		if got, want := fmt.Sprint(valuesOf(h, "d"), valuesOf(h, "d2")), "map[changed:2 same:1] map[]"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
