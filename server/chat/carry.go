@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/throng-chat/throng/server/home"
-	"github.com/throng-chat/throng/server/record"
 )
 
 // Values are carried forward: before the log loses its oldest records, the values in them are proposed again.
@@ -41,7 +40,7 @@ func (h *Hub) carryStripe(in *Stripe, seq uint64, left *int64) error {
 		if rv.budget != &h.values.onDisk {
 			continue
 		}
-		p := &proposal{kind: record.Value, stripe: in, values: rv, changes: rv.upTo(seq, left)}
+		p := &valueProposal{stripe: in, values: rv, changes: rv.upTo(seq, left)}
 		if len(p.changes) == 0 {
 			continue
 		}

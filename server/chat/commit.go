@@ -12,20 +12,32 @@ type committer struct{ hub *Hub }
 // maxRun is the number of entries that are applied under one lock of a stripe, at most: publishers wait for it.
 const maxRun = 64
 
+// stripeOf returns the stripe of the room of a proposal: a *proposal, or a *valueProposal.
+func stripeOf(p home.Proposal) *Stripe {
+	if vp, ok := p.(*valueProposal); ok {
+		return vp.stripe
+	}
+	return p.(*proposal).room.Stripe
+}
+
 // Commit applies committed proposals, and then calls their Done: the replies are posted behind the publications.
 func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 	h := co.hub
 	var wake uint64
 	for from := 0; from < len(proposals); {
-		stripe := proposals[from].(*proposal).in()
+		stripe := stripeOf(proposals[from])
 		to := from
 		stripe.Mu.Lock()
 		for to < len(proposals) && to < from+maxRun {
-			p := proposals[to].(*proposal)
-			if p.in() != stripe {
+			if stripeOf(proposals[to]) != stripe {
 				break
 			}
-			wake |= h.commitLocked(in, p)
+			switch p := proposals[to].(type) {
+			case *valueProposal:
+				p.commitLocked(valueAt(in.Seq))
+			case *proposal:
+				wake |= h.commitLocked(in, p)
+			}
 			to++
 		}
 		stripe.Mu.Unlock()
@@ -33,22 +45,25 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 	}
 	h.Wake(wake)
 	for _, p := range proposals {
-		co.end(p.(*proposal), nil)
+		switch p := p.(type) {
+		case *valueProposal:
+			p.finish(nil)
+		case *proposal:
+			co.end(p, nil)
+		}
 	}
 }
 
 // end calls the Done of a proposal that is committed, or discarded with e.
 func (co committer) end(p *proposal, e *Rejection) {
 	h := co.hub
-	if p.kind != 0 && p.room != nil {
+	if p.kind != 0 {
 		h.Relieve(&p.room.Audience)
 		h.HistoryBudget.evict(p.room, h.releaseLocked)
 	}
 	switch {
 	case e != nil:
-		if p.room != nil {
-			h.Metrics.Durable.Rejected.Inc()
-		}
+		h.Metrics.Durable.Rejected.Inc()
 		p.finish(StreamPosition{}, e)
 	case p.kind == 0:
 		h.pass(p)
@@ -60,11 +75,7 @@ func (co committer) end(p *proposal, e *Rejection) {
 // commitLocked applies one committed proposal, and returns the shards to wake. The room's lock is held.
 func (h *Hub) commitLocked(in *home.Record, p *proposal) (wake uint64) {
 	r := p.room
-	switch p.kind {
-	case 0:
-		return 0
-	case record.Value:
-		p.commitValuesLocked(valueAt(in.Seq))
+	if p.kind == 0 {
 		return 0
 	}
 	r.durable.pending--
@@ -131,14 +142,16 @@ func (h *Hub) redactLocked(r *Room, offset uint64) {
 func (co committer) Discard(proposals []home.Proposal) {
 	h := co.hub
 	for _, x := range proposals {
+		if vp, ok := x.(*valueProposal); ok {
+			vp.stripe.Mu.Lock()
+			vp.discardLocked()
+			vp.stripe.Mu.Unlock()
+			vp.finish(RejectUnavailable)
+			continue
+		}
 		p := x.(*proposal)
 		r := p.room
-		switch {
-		case p.kind == record.Value:
-			p.stripe.Mu.Lock()
-			p.discardValuesLocked()
-			p.stripe.Mu.Unlock()
-		case p.kind != 0:
+		if p.kind != 0 {
 			r.Stripe.Mu.Lock()
 			d := r.durable
 			d.pending--

@@ -55,3 +55,7 @@ func (du *Durable) take(room string) (*durableRoom, StreamPosition) {
 func (du *Durable) store(room string, d *durableRoom, offset uint64, now wheel.Tick) {
 	du.positions.store(durablePosition{name: room, generation: d.generation, offset: offset, newest: d.newest}, now)
 }
+
+// Done receives the result of a proposal, once: a rejection, or the position of the publication. It is called on the goroutine of the log, or
+// before the function that got it returns. It must not block, take the lock of a room or propose.
+type Done func(StreamPosition, *Rejection)

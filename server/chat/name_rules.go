@@ -31,13 +31,15 @@ func (n NameRules) allow(a Actor, action Action, room string) (personal, ok bool
 	return listed && at == 0 && list == a.User, listed || a.Member && action != ToSubscribe
 }
 
-// direct returns the two users of a direct room: one whose name ends with a list of exactly two users, such as dialog#42,43.
+// direct returns the two users of a direct room: one whose name ends with a list of exactly two users, such as dialog#42,43. The name has no
+// other separator, so that a user cannot begin any number of direct rooms with another one.
 func (n NameRules) direct(room string) (a, b string, ok bool) {
-	if n.Users == "" || !strings.Contains(room, n.Users) {
+	if n.Users == "" {
 		return "", "", false
 	}
-	a, b, two := strings.Cut(room[strings.LastIndex(room, n.Users)+len(n.Users):], userSeparator)
-	return a, b, two && a != "" && b != "" && a != b && !strings.Contains(b, userSeparator)
+	_, list, _ := strings.Cut(room, n.Users)
+	a, b, two := strings.Cut(list, userSeparator)
+	return a, b, two && !strings.Contains(list, n.Users) && a != "" && b != "" && a != b && !strings.Contains(b, userSeparator)
 }
 
 // allowPlain reports whether the name of a room allows plain clients to join.

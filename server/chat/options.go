@@ -122,7 +122,7 @@ func (o *RoomOptions) usesRoster() bool {
 			return true
 		}
 	}
-	return o.Join == SignedIn || o.Create == SignedIn
+	return o.Join == SignedIn || o.Create == SignedIn || o.IsChat()
 }
 
 // Matches reports whether a name matches the pattern.

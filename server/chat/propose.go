@@ -1,11 +1,9 @@
 package chat
 
 import (
-	"errors"
 	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/ws"
@@ -15,15 +13,11 @@ import (
 // it is appended to the history and posted to the shards (commit.go), and then its Done is called. So neither the publisher nor a member
 // knows of a publication that a restart could lose.
 
-// Done receives the result of a proposal, once: a rejection, or the position of the publication. It is called on the goroutine of the log, or
-// before the function that got it returns. It must not block, take the lock of a room or propose.
-type Done func(StreamPosition, *Rejection)
-
-// proposal is a publication, a redaction or a clearing of a durable room, or a change of values, that is not committed. Kind 0 is a barrier:
-// its Done is called when what was proposed before is committed.
+// proposal is a publication, a redaction or a clearing of a durable room that is not committed. Kind 0 is a barrier: its Done is called when
+// what was proposed before is committed.
 type proposal struct {
 	kind    record.Kind
-	room    *Room          // nil for values, which need no room
+	room    *Room
 	message Message        // the publication, or the notice of a redaction
 	at      StreamPosition // of the publication; zero if it is not in the history. Of a barrier without: that of the room
 	target  uint64         // offset: of the redacted publication, or of the last one to clear
@@ -31,18 +25,6 @@ type proposal struct {
 	version Version
 	entry   *timeline.Entry // what the publication says in a chat room; nil in others
 	done    Done            // nil for none
-
-	stripe  *Stripe // of values
-	values  *roomValues
-	changes []Value
-}
-
-// in returns the stripe of the room.
-func (pr *proposal) in() *Stripe {
-	if pr.room == nil {
-		return pr.stripe
-	}
-	return pr.room.Stripe
 }
 
 // backlog returns the bytes for the room's backlog.
@@ -136,20 +118,6 @@ func (h *Hub) addLocked(p *proposal, entries []record.Entry) *Rejection {
 	}
 	p.room.Backlog.Add(p.backlog())
 	return nil
-}
-
-// addedOrRejected returns the rejection for an error of home.Home.Add; nil for none.
-func (h *Hub) addedOrRejected(err error) *Rejection {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, home.ErrBusy):
-		return rejectRate
-	case errors.Is(err, record.ErrTooLarge):
-		return RejectLimit
-	}
-	h.Metrics.Durable.Rejected.Inc()
-	return RejectUnavailable
 }
 
 // proposed ends the proposing of p, without locks: it appends the record, or calls Done with the rejection.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/roster"
 )
@@ -187,7 +189,7 @@ func TestDirectRoomsHaveTwoUsers(t *testing.T) {
 	t.Parallel()
 	n := NameRules{Users: "#"}
 	for name, want := range map[string]string{
-		"dialog#a,b": "a b", "#a,b": "a b", "x#y#a,b": "a b", "dialog#a": "", "dialog#a,": "", "dialog#,b": "", "dialog#a,a": "", "dialog#a,b,c": "", "dialog": "",
+		"dialog#a,b": "a b", "#a,b": "a b", "x#y#a,b": "", "dialog#a": "", "dialog#a,": "", "dialog#,b": "", "dialog#a,a": "", "dialog#a,b,c": "", "dialog": "",
 	} {
 		a, b, ok := n.direct(name)
 		if got := strings.TrimSpace(a + " " + b); ok != (want != "") || ok && got != want {
@@ -197,4 +199,61 @@ func TestDirectRoomsHaveTwoUsers(t *testing.T) {
 	if _, _, ok := (NameRules{}).direct("a,b"); ok {
 		t.Error("without user-rooms, there is a direct room")
 	}
+}
+
+// The first message of a direct room makes both users members, also after a restart. A user in too many rooms receives it all the same.
+func TestTheFirstMessageOfADirectRoomListsIt(t *testing.T) {
+	t.Parallel()
+	for _, durable := range []bool{false, true} {
+		fake := brokertest.New(brokertest.Options{Seed: 1})
+		o := durableRooms("dialog#*")
+		o.Kind, o.Durable = ChatRoom, durable
+		h := newDurableHub(t, fake, o)
+		h.configureNames(NameRules{Users: "#"})
+		publish := func(h *Hub, room, user, id string) {
+			t.Helper()
+			oc := &outcome{}
+			pub := Publication{Data: []byte(fmt.Sprintf(`{"id":%q,"text":"hi"}`, id)), Form: FormJSON, Info: &ClientInfo{User: user, Client: "1"}}
+			if durable {
+				h.ProposeTalk(h.RoomRef(room), pub, PublishOptions{}, oc.done)
+				fake.Settle()
+			} else {
+				_, _, oc.e = h.PublishTalk(h.RoomRef(room), pub, PublishOptions{})
+			}
+			if oc.e != nil {
+				t.Fatal(oc.e)
+			}
+		}
+		if got := rosterText(h, "dialog#ann,bob"); got != "" {
+			t.Errorf("got %s before the first message", got)
+		}
+		publish(h, "dialog#ann,bob", "ann", "1")
+		publish(h, "dialog#ann,bob", "bob", "2")
+		publish(h, "dialog#ann,bob,cleo", "ann", "1")
+		if durable {
+			h = newDurableHub(t, fake, o)
+			h.configureNames(NameRules{Users: "#"})
+		}
+		if got, want := rosterText(h, "dialog#ann,bob"), "ann:member bob:member"; got != want {
+			t.Errorf("durable %v: got %s, want %s", durable, got, want)
+		}
+		for _, user := range []string{"ann", "bob"} {
+			if page, _ := h.RoomsOf(user, "", 10, 1000); len(page) != 1 || page[0].Channel != "dialog#ann,bob" {
+				t.Errorf("durable %v: %s has the rooms %+v, want the direct room", durable, user, page)
+			}
+		}
+		for n := range roster.MaxUserRooms {
+			h.members.Add("bob", fmt.Sprint("room", n))
+		}
+		publish(h, "dialog#bob,dan", "dan", "1")
+		if got, want := rosterText(h, "dialog#bob,dan"), "dan:member"; got != want || testutil.ToFloat64(h.Metrics.DirectUnlisted) != 1 {
+			t.Errorf("durable %v: got %s, want %s, and one that is counted", durable, got, want)
+		}
+	}
+}
+
+// configureNames replaces the rules of names.
+func (h *Hub) configureNames(n NameRules) {
+	cfg := Config{Rooms: h.Settings().rooms(), OtherRooms: RoomsOpen, HistoryBytes: 64 << 20, Names: n}
+	h.Configure(cfg)
 }

@@ -97,6 +97,7 @@ func (h *Hub) proposeTalk(r *Room, item *talkItem, p *proposal) *Room {
 		h.barrierLocked(p, StreamPosition{v.Offset, r.History.Epoch})
 		return nil
 	}
+	h.joinDirectLocked(r)
 	h.Metrics.Messages.Inc()
 	p.message.Pub.UnixMilli = time.Now().UnixMilli()
 	p.at = StreamPosition{r.durable.proposed + 1, r.History.Epoch}

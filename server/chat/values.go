@@ -1,11 +1,6 @@
 package chat
 
-import (
-	"strings"
-	"time"
-
-	"github.com/throng-chat/throng/server/record"
-)
+import "github.com/throng-chat/throng/server/record"
 
 // The values of rooms and users. A change is committed like a publication: in a durable room, and for users if there is a data directory,
 // it is on disk before it is visible and acknowledged. In other rooms it is visible at once, and a restart loses it. Of two changes the last
@@ -44,16 +39,20 @@ func (h *Hub) ChangeValues(room string, decide func(ValueReader) ([]Value, *Reje
 		done(StreamPosition{}, e)
 		return
 	}
-	p := &proposal{kind: record.Value, stripe: in, values: in.valuesOf(room, b), changes: values, done: done}
+	p := &valueProposal{stripe: in, values: in.valuesOf(room, b), changes: values, done: done}
 	if b != &h.values.onDisk {
-		p.applyValuesLocked(0)
+		p.applyLocked(0)
 		in.Mu.Unlock()
 		done(StreamPosition{}, nil)
 		return
 	}
 	e = h.addedOrRejected(h.addValuesLocked(p))
 	in.Mu.Unlock()
-	h.proposed(p, e)
+	if e != nil {
+		done(StreamPosition{}, e)
+		return
+	}
+	h.Durable.Kick()
 }
 
 // valueBudget returns the budget of the values of a room: those of users and of durable rooms are in the log, if there is one.
@@ -62,65 +61,6 @@ func (h *Hub) valueBudget(room string) *valueBudget {
 		return &h.values.onDisk
 	}
 	return &h.values.inMemory
-}
-
-// valuesOf returns the values of a room, and creates them if necessary: end with dropValues. The lock of in is held.
-func (in *Stripe) valuesOf(room string, b *valueBudget) *roomValues {
-	rv := in.values[room]
-	if rv == nil {
-		room = strings.Clone(room)
-		rv = &roomValues{
-			room: room, budget: b,
-			members: rosterFamily{room: room, index: in.Hub.members}, numbers: markerFamily{prefix: markerPrefix(room)},
-		}
-		in.values[room] = rv
-	}
-	return rv
-}
-
-// dropValues ends the values of a room that has none. The lock of in is held.
-func (in *Stripe) dropValues(rv *roomValues) {
-	if rv.count == 0 && len(rv.proposed) == 0 {
-		delete(in.values, rv.room)
-	}
-}
-
-// addValuesLocked adds changes, whose bytes are counted, to the open record. On error they are not counted. The room's lock is held.
-func (h *Hub) addValuesLocked(p *proposal) error {
-	entries := make([]record.Entry, len(p.changes))
-	now := time.Now().UnixMilli()
-	for i, v := range p.changes {
-		entries[i] = record.Entry{Kind: record.Value, Room: p.values.room, UnixMilli: now, Key: v.Key, Data: v.Data}
-	}
-	p.values.propose(p.changes)
-	if err := h.Durable.Add(p, entries); err != nil {
-		p.discardValuesLocked()
-		return err
-	}
-	return nil
-}
-
-// commitValuesLocked applies committed changes, from the record at. The room's lock is held.
-func (pr *proposal) commitValuesLocked(at valueAt) {
-	pr.values.settle(pr.changes)
-	pr.applyValuesLocked(at)
-}
-
-// applyValuesLocked applies changes, from the record at. The room's lock is held.
-func (pr *proposal) applyValuesLocked(at valueAt) {
-	for _, v := range pr.changes {
-		pr.values.set(v, at)
-	}
-	pr.stripe.dropValues(pr.values)
-}
-
-// discardValuesLocked ends changes that are not committed, or whose outcome is unknown. The room's lock is held.
-func (pr *proposal) discardValuesLocked() {
-	for _, v := range pr.changes {
-		pr.values.budget.bytes.Add(-v.size(pr.values.room))
-	}
-	pr.values.settle(pr.changes)
-	pr.stripe.dropValues(pr.values)
 }
 
 // replayValue applies a value of the log.

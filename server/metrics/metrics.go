@@ -14,6 +14,7 @@ type Metrics struct {
 	Messages         prometheus.Counter
 	Dropped          prometheus.Counter
 	Outdated         prometheus.Counter
+	DirectUnlisted   prometheus.Counter
 	Pings            prometheus.Counter
 	Pauses           prometheus.Counter
 	RetainedCloses   prometheus.Counter
@@ -148,6 +149,7 @@ func (m *Metrics) ofConnections(closeReasons []string) {
 
 func (m *Metrics) ofRooms() {
 	m.Messages = m.counter("throng_messages_total", "Messages and publications accepted from clients and the server API.")
+	m.DirectUnlisted = m.counter("throng_direct_unlisted_total", "Messages in direct rooms that one of the users does not have in its list of rooms, because a limit was reached.")
 	m.Outdated = m.counter("throng_outdated_publications_total", "Publications of the server API that were skipped because their version was not newer.")
 	joinLeave := m.counters("throng_join_leave_total",
 		"Join and leave events of rooms, by result: sent, folded (a join and a leave cancelled out), or dropped (too many were pending).", "result")
