@@ -97,6 +97,11 @@ func (h *Hub) UnreadNotice(user, room string) (u notify.Unread, ok bool) {
 	if r == nil || r.talk == nil || !direct && (rv == nil || rv.members.Role(user) == roster.None) {
 		return u, false
 	}
+	if rv != nil {
+		if read := rv.numbers.Get(user); read.Number > 0 && read.Epoch == epochNumber(r.History.Epoch) {
+			u.Upto = read.Number
+		}
+	}
 	messages := &r.talk.timeline
 	u.Unread, u.Mentions = messages.Unread(user, u.Upto)
 	if newest, _ := messages.Texts(0, make([]timeline.Text, 0, 1)); len(newest) == 1 {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"testing"
@@ -82,6 +83,27 @@ func TestUnreadNoticesAreForMembers(t *testing.T) {
 		}
 		if ok && (u.Last == nil || u.Last.ID != "1" || u.Last.Text != "good day" || u.Last.User != "ann") {
 			t.Errorf("%s in %s: got the last message %+v, want the one that is not deleted", c.user, c.room, u.Last)
+		}
+	}
+}
+
+// What is behind the read marker counts as read.
+func TestUnreadNoticesBeginAtTheReadMarker(t *testing.T) {
+	t.Parallel()
+	h := newNoticeHub(t, 10)
+	changeMembers(t, nil, h, MemberChange{Room: "tea", Users: []string{"bob"}, Role: roster.Member, Add: true})
+	mustSay(t, h, "tea", "ann", `{"id":"1","text":"good day","mentions":["bob"]}`)
+	at := mustSay(t, h, "tea", "ann", `{"id":"2","text":"tea?"}`)
+	mustSay(t, h, "tea", "ann", `{"id":"3","text":"kettle","mentions":["bob"]}`)
+	for epoch, want := range map[uint64]int{epochNumber(at.Epoch): 1, epochNumber(at.Epoch) + 1: 3} {
+		data := binary.LittleEndian.AppendUint64(binary.AppendUvarint(nil, at.Offset), epoch)
+		h.SetValues("tea", []Value{{readPrefix + "bob", data}}, func(_ StreamPosition, e *Rejection) {
+			if e != nil {
+				t.Error(e)
+			}
+		})
+		if u, ok := h.UnreadNotice("bob", "tea"); !ok || u.Unread != want {
+			t.Errorf("got %+v, %t; want %d unread: a marker of another epoch does not count", u, ok, want)
 		}
 	}
 }
