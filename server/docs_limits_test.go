@@ -296,6 +296,12 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"named keys":                                                      {n("maxAPIKeys")},
 		"config file":                                                     {b("maxConfigFile"), n("maxPatterns")},
 		"file in `public-keys`":                                           {b("maxKeyFile")},
+
+		"ID of a message, or reference to one; emoji":                        {b("MaxID"), b("MaxEmoji")},
+		"mentions of a message":                                              {n("MaxMentions"), b("MaxMention")},
+		"levels of threads":                                                  {},
+		"page of `rpc(\"timeline\")`":                                        {n("MaxPage")},
+		"reactions of a message: emojis; reactions; bytes of their user IDs": {n("MaxEmojis"), n("MaxReactions"), b("maxReactionBytes")},
 	}
 	seen := map[string]bool{}
 	for _, table := range doctable.All(t, "limits.md") {

@@ -106,7 +106,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 			{
 				Pattern: "chat:*", Subscribe: chat.WithToken, Publish: chat.SignedIn, SeePresence: chat.Nobody,
 				ReadHistory: chat.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
-				Kind: chat.ChatRoom, Join: chat.SignedIn, Invite: chat.Members, Create: chat.SignedIn, Recovery: true, Positioning: true, Rewind: 20, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true, Durable: true,
+				Kind: chat.ChatRoom, MentionHere: chat.Members, Join: chat.SignedIn, Invite: chat.Members, Create: chat.SignedIn, Recovery: true, Positioning: true, Rewind: 20, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true, Durable: true,
 				Notify: chat.NotifyMentions, NotifyUnread: time.Minute,
 			},
 			quiet,

@@ -46,6 +46,7 @@ type RoomOptions struct {
 	Join         Access        `name:"join" reload:"yes" default:"nobody" oneof:"signed-in,nobody"`                                                          // to become a member of the roster by rpc
 	Invite       Access        `name:"invite" reload:"yes" default:"moderators" oneof:"members,moderators,nobody"`                                           // to add members to the roster by rpc
 	Create       Access        `name:"create" reload:"yes" default:"nobody" oneof:"signed-in,nobody"`                                                        // to create the room by rpc, as its owner
+	MentionHere  Access        `name:"mention-here" reload:"yes" default:"moderators" oneof:"subscribers,members,moderators"`                                // to mention @here in a chat room
 	Presence     bool          `name:"presence" reload:"yes" default:"true"`
 	JoinLeave    bool          `name:"join-leave" reload:"yes"`                                                                         // members receive join and leave events
 	HistorySize  int           `name:"history-size" reload:"yes" default:"0" min:"1" max:"100000" unit:"publications" zero:"none"`      // publications in the history

@@ -88,9 +88,12 @@ func (it *talkItem) message() *Message {
 // pin. The room's lock is held.
 func (r *Room) judge(it *talkItem) (timeline.Verdict, *Rejection) {
 	by := it.by
+	role := roster.None
 	if rv := r.Stripe.values[r.Name]; rv != nil && by.User != "" {
-		by.Moderator = rv.members.Role(by.User) >= roster.Moderator
+		role = rv.members.Role(by.User)
 	}
+	by.Moderator = role >= roster.Moderator
+	by.MayHere = r.Options().MentionHere == Subscribers || r.Options().MentionHere == Members && role >= roster.Member
 	if it.entry.Kind == timeline.Pin && by.User != "" && !by.Moderator {
 		_, _, by.Moderator = r.Options().from.Names.direct(r.Name)
 	}

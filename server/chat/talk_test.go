@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/roster"
 	"github.com/throng-chat/throng/server/timeline"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -66,6 +67,28 @@ func TestAForgedChangeIsRejected(t *testing.T) {
 	}
 	if list, now := texts(h, "x"); now != at || len(list) != 1 || !slices.Equal(messagesOf(h, "x"), []string{"m:hello"}) {
 		t.Errorf("got %v at %v, and %v", list, now, messagesOf(h, "x"))
+	}
+}
+
+func TestWhoMayMentionHere(t *testing.T) {
+	t.Parallel()
+	for access, want := range map[Access]string{Moderators: "mod", Members: "mod member", Subscribers: "mod member other"} {
+		o := chatRoom("*", 10)
+		o.MentionHere = access
+		h := newTestHub(t, o)
+		changeMembers(t, nil, h, MemberChange{Room: "x", Users: []string{"mod"}, Role: roster.Moderator, Add: true})
+		changeMembers(t, nil, h, MemberChange{Room: "x", Users: []string{"member"}, Role: roster.Member, Add: true})
+		var may []string
+		for _, user := range []string{"mod", "member", "other"} {
+			if _, _, e := say(h, "x", user, fmt.Sprintf(`{"id":%q,"text":"all","mentions":["@here"]}`, user)); e == nil {
+				may = append(may, user)
+			} else if e.Cause != CauseDenied {
+				t.Errorf("%s by %s: got %v, want it denied", access, user, e)
+			}
+		}
+		if got := strings.Join(may, " "); got != want {
+			t.Errorf("%s: got %q, want %q", access, got, want)
+		}
 	}
 }
 
