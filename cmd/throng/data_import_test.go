@@ -182,7 +182,7 @@ func TestDocsOfAnImportMatchTheCode(t *testing.T) {
 	doctable.Same(t, "limits", limits.Cells("value"), []string{
 		fmt.Sprintf("%d MiB", importing.MaxLine>>20), fmt.Sprintf("%d MiB", importing.MaxElement>>20), humanCount(importing.MaxUsers) + " each",
 		fmt.Sprintf("%d,000", importing.MaxMembers/1000),
-		humanCount(importing.MaxEntries), fmt.Sprintf("%d MiB, and %d times its size", importing.FreeBytes>>20, importing.MaxRatio),
+		humanCount(importing.MaxArchiveEntries), fmt.Sprintf("%d MiB, and %d times its size", importing.FreeBytes>>20, importing.MaxRatio),
 		fmt.Sprintf("%d KiB", importing.MaxText>>10), fmt.Sprintf("%d; %d", importing.MaxMentions, importing.MaxFiles),
 		fmt.Sprintf("%d; 10,000", importing.MaxEmojis),
 	})

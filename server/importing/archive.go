@@ -49,8 +49,8 @@ func openZIP(file io.ReaderAt, size int64) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is not a ZIP archive: %w", err)
 	}
-	if len(zipped.File) > MaxEntries {
-		return nil, fmt.Errorf("has %d entries, at most %d are allowed: extract it, and import the directory", len(zipped.File), MaxEntries)
+	if len(zipped.File) > MaxArchiveEntries {
+		return nil, fmt.Errorf("has %d entries, at most %d are allowed: extract it, and import the directory", len(zipped.File), MaxArchiveEntries)
 	}
 	return &Archive{files: zipped, allow: newAllowance(size)}, nil
 }

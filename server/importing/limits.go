@@ -8,13 +8,13 @@ import (
 
 // Limits of an export. They bound memory and disk before the content is known.
 const (
-	MaxLine    = 16 << 20 // bytes of a line of Mattermost: a post with its replies
-	MaxElement = 8 << 20  // bytes of an element of a list of Slack: one message, user or channel
-	MaxUsers   = 1 << 20
-	MaxRooms   = 1 << 20
-	MaxThreads = 1 << 20  // of one channel of Slack
-	MaxEntries = 1 << 20  // of a ZIP archive
-	MaxText    = 64 << 10 // bytes of the text of a message; a longer message is skipped
+	MaxLine           = 16 << 20 // bytes of a line of Mattermost: a post with its replies
+	MaxElement        = 8 << 20  // bytes of an element of a list of Slack: one message, user or channel
+	MaxUsers          = 1 << 20
+	MaxRooms          = 1 << 20
+	MaxThreads        = 1 << 20  // of one channel of Slack
+	MaxArchiveEntries = 1 << 20  // of a ZIP archive
+	MaxText           = 64 << 10 // bytes of the text of a message; a longer message is skipped
 
 	// MaxRatio and FreeBytes bound the content of a ZIP archive: FreeBytes, and MaxRatio times its size. Exports are compressed by 10 to 30.
 	MaxRatio  = 100
