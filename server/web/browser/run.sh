@@ -36,5 +36,15 @@ if ! chromium=$(node chromium.js); then
 fi
 export CHROMIUM=$chromium
 
-# The timeout is for a whole file, builds included; each test has its own.
-exec node --test --test-reporter=spec --test-timeout=900000 "${@:-page.test.js}"
+# All files use one binary. The files run side by side, more than there are cores, because the tests wait most of the time: for timeouts of
+# clients, for tokens that expire, for Chromium.
+built=$(mktemp -d)
+trap 'rm -rf "$built"' EXIT
+export BINARY_OF_TESTS=$built/throng
+(cd ../../.. && go build -o "$BINARY_OF_TESTS" ./cmd/throng)
+
+# The timeout is for a whole file; each test has its own.
+if [ $# = 0 ]; then
+  set -- *.test.js
+fi
+node --test --test-reporter=spec --test-timeout=900000 --test-concurrency=3 "$@"

@@ -1,9 +1,9 @@
 // The real server: built once, run as often as a test likes.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -18,8 +18,11 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => process.exit(1)); // or the line above would not run
 }
 
-// build makes the binary and returns its path. It goes when this process does.
+// build returns the path of the binary. run.sh has built it; otherwise this function does, and the binary goes when this process does.
 export function build() {
+  if (process.env.BINARY_OF_TESTS) {
+    return process.env.BINARY_OF_TESTS;
+  }
   const dir = mkdtempSync(join(tmpdir(), "throng-browser-"));
   const binary = join(dir, "throng");
   process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
@@ -29,12 +32,26 @@ export function build() {
 
 const given = new Set(); // by freePort
 
+// claim reports whether no other test file of this run has the port. The directory of the binary has a file for each port.
+function claim(port) {
+  if (!process.env.BINARY_OF_TESTS) {
+    return true;
+  }
+  try {
+    closeSync(openSync(join(dirname(process.env.BINARY_OF_TESTS), `port-${port}`), "wx"));
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
 // freePort finds one below the ports that systems give to outgoing connections, so that it is still free a moment later. It
 // gives none twice.
 export async function freePort() {
   for (let tries = 0; tries < 100; tries++) {
     const port = 10_000 + Math.floor(Math.random() * 10_000);
-    if (!given.has(port) && await canListen(port)) {
+    if (!given.has(port) && claim(port) && await canListen(port)) {
       given.add(port);
       return port;
     }
