@@ -45,21 +45,53 @@ const fallbacks = [
   over("chromium", false, "sse"),
 ];
 
+const engines = [null, "llib", "std"];
+const named = (engine) => (engine ? `over TLS with ${engine}` : "without TLS");
+
 // One test after another: Chromium opens six connections to a server, and each stream takes one. Commands need another.
-for (const engine of [null, "llib", "std"]) {
-  describe(`the HTTP fallbacks ${engine ? `over TLS with ${engine}` : "without TLS"}`, () => fallbacksOver(engine));
+for (const engine of engines) {
+  describe(`the HTTP fallbacks ${named(engine)}`, () => fallbacksOver(engine));
+}
+
+// These wait most of the time, each for a server of its own.
+describe("pings keep a silent connection, without a request of the client", { concurrency: true }, () => {
+  for (const engine of engines) {
+    test(named(engine), (t) => pingsOver(engine, t));
+  }
+});
+
+// reach is how servers with an engine of TLS, or without TLS, are started and reached.
+function reach(engine) {
+  const portOf = (of) => (engine ? of.tls : of.port);
+  const siteAt = (port) => (engine ? `wss://localhost:${port}` : port); // the URL of a port, or a plain port, as Member takes it
+  return {
+    begin: (...flags) => (engine ? startTLSServer(engine, certificate, ...flags) : startServer(...flags)),
+    portOf,
+    siteAt,
+    relayTo: (of) => Relay.to(portOf(of), { sealed: engine !== null }),
+    enter: (t, kind, user, of) => Member.connected(t, kind, siteAt(portOf(of)), userToken(user)),
+  };
+}
+
+async function pingsOver(engine, t) {
+  const { begin, enter } = reach(engine);
+  const own = await begin("--ping-interval", "1s", "--ping-timeout", "1s");
+  const members = await Promise.all(fallbacks.map((kind) => enter(t, kind, "ann", own)));
+  await pause(13_000); // without pings the SDK ends a connection after 11 s
+  const room = roomOf("talk");
+  for (const [i, member] of members.entries()) {
+    assert.equal(member.count("connecting"), 1, JSON.stringify(member.events));
+    await member.subscribed(room);
+    await member.publish(room, { n: i });
+    await member.hears(room, [{ n: i }]);
+  }
 }
 
 function fallbacksOver(engine) {
+  const { begin, portOf, siteAt, relayTo, ...on } = reach(engine);
   let server;
   before(async () => { server = await begin(); });
-
-  const begin = (...flags) => (engine ? startTLSServer(engine, certificate, ...flags) : startServer(...flags));
-  const portOf = (of) => (engine ? of.tls : of.port);
-  const relayTo = (of) => Relay.to(portOf(of), { sealed: engine !== null });
-  // siteAt is the URL of a port, or a plain port, as Member takes it.
-  const siteAt = (port) => (engine ? `wss://localhost:${port}` : port);
-  const enter = (t, kind, user, of = server) => Member.connected(t, kind, siteAt(portOf(of)), userToken(user));
+  const enter = (t, kind, user) => on.enter(t, kind, user, server);
 
   // forEachFallback makes a test of each.
   function forEachFallback(what, run) {
@@ -136,19 +168,6 @@ function fallbacksOver(engine) {
     const stranger = await Member.open(t, kind, siteAt(portOf(server)), "no token");
     await stranger.do("connect");
     await stranger.event("disconnected", { code: 3500 });
-  });
-
-  test("pings keep a silent connection, without a request of the client", async (t) => {
-    const own = await begin("--ping-interval", "1s", "--ping-timeout", "1s");
-    const members = await Promise.all(fallbacks.map((kind) => enter(t, kind, "ann", own)));
-    await pause(13_000); // without pings the SDK ends a connection after 11 s
-    const room = roomOf("talk");
-    for (const [i, member] of members.entries()) {
-      assert.equal(member.count("connecting"), 1, JSON.stringify(member.events));
-      await member.subscribed(room);
-      await member.publish(room, { n: i });
-      await member.hears(room, [{ n: i }]);
-    }
   });
 
   forEachFallback("a client comes back after a restart", async (t, kind) => {
