@@ -252,6 +252,8 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"one change of values; key of a value":                                                            {b("maxValueChange"), b("maxValueKey")},
 		"positions of durable rooms without members and publications":                                     {n("maxDurablePositions"), d("positionTTL")},
 		"replies to presence, history and `rpc`, and subscribe data from a webhook: bytes per connection": {size(get("bulkRateFactor") * int64(config.MaxUnsent)), n("bulkRateFactor")},
+		"words of a `word-list`; bytes of a word; bytes of the file":                                      {n("maxWords"), b("maxWord"), b("maxFile")},
+		"messages remembered in rooms with `repeat-limit`":                                                {n("maxRepeats")},
 		"replies to presence and history over 16 KiB: unread ones of one connection (one longer reply is allowed)": {b("maxInline"), size(int64(config.MaxUnsent))},
 		"replies to presence and history over 16 KiB: all connections":                                             {b("maxInline"), b("maxOutstanding")},
 		"replies to presence and history over 16 KiB: all connections, before the slowest readers are closed":      {size(get("maxOutstanding") / 2), d("outstandingGrace")},

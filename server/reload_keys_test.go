@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +37,7 @@ type effect struct {
 func TestEachReloadableSettingTakesEffect(t *testing.T) {
 	t.Parallel()
 	effects := map[string]effect{}
-	for _, group := range []map[string]effect{limitEffects(), accessEffects(), tokenEffects(t), apiEffects(), webhookEffects(t), roomEffects()} {
+	for _, group := range []map[string]effect{limitEffects(), accessEffects(), tokenEffects(t), apiEffects(), webhookEffects(t), roomEffects(t)} {
 		for key, e := range group {
 			effects[key] = e
 		}
@@ -54,10 +55,10 @@ func TestEachReloadableSettingTakesEffect(t *testing.T) {
 				c.Token.HMACSecret, c.OtherRooms, c.Guests, c.LogLevel = testSecret, "open", "on", "info"
 				c.API.Key = strings.ReplaceAll(testKey, " ", "-")
 				c.APIKeys = []APIKey{{Name: "a", Role: "all", Key: keyOf("a")}}
-				o := roomWithHistory("kept:*")
-				c.Rooms = []chat.RoomOptions{o}
+				c.Rooms = []chat.RoomOptions{chatRoom("talk:*"), roomWithHistory("kept:*")}
 			})
 			pub, _ := session.PublicationOf([]byte(`"kept"`))
+			s.sessions.PublishTalk(s.sessions.RoomRef("talk:1"), pub, chat.PublishOptions{})
 			s.sessions.Publish(s.sessions.RoomRef("kept:1"), pub, chat.PublishOptions{}) // creates the room
 			if e.shows(t, s.Server) {
 				t.Fatal("the server shows the effect before the reload")
@@ -277,7 +278,7 @@ func webhookEffects(t *testing.T) map[string]effect {
 }
 
 // roomEffects change one option each. The options of the room that exists show it.
-func roomEffects() map[string]effect {
+func roomEffects(t *testing.T) map[string]effect {
 	changes := map[string]func(*chat.RoomOptions){
 		"subscribe": func(o *chat.RoomOptions) { o.Subscribe = chat.SignedIn }, "publish": func(o *chat.RoomOptions) { o.Publish = chat.Nobody },
 		"see-presence": func(o *chat.RoomOptions) { o.SeePresence = chat.Nobody }, "read-history": func(o *chat.RoomOptions) { o.ReadHistory = chat.Anyone },
@@ -294,6 +295,11 @@ func roomEffects() map[string]effect {
 		"create":              func(o *chat.RoomOptions) { o.Create = chat.SignedIn },
 		"notify":              func(o *chat.RoomOptions) { o.Notify = chat.NotifyOff },
 		"notify-unread":       func(o *chat.RoomOptions) { o.NotifyUnread = time.Minute },
+		"word-list":           func(o *chat.RoomOptions) { o.WordList, o.Words = "words.txt", listed(t, "darn") },
+		"word-action":         func(o *chat.RoomOptions) { o.WordAction = chat.MaskWords },
+		"links-after":         func(o *chat.RoomOptions) { o.LinksAfter = 3 },
+		"repeat-limit":        func(o *chat.RoomOptions) { o.RepeatLimit = 3 },
+		"repeat-window":       func(o *chat.RoomOptions) { o.RepeatWindow = time.Hour },
 		"pattern":             func(o *chat.RoomOptions) { o.Pattern = "kept*" },
 	}
 	effects := map[string]effect{}
@@ -302,15 +308,20 @@ func roomEffects() map[string]effect {
 		if how == nil {
 			continue
 		}
-		want := roomWithHistory("kept:*")
+		want, room := roomWithHistory("kept:*"), "kept:1"
+		if slices.Contains([]string{"word-list", "word-action", "links-after", "repeat-limit", "repeat-window"}, setting.Name) {
+			want, room = chatRoom("talk:*"), "talk:1"
+		}
 		how(&want)
 		effects["room."+setting.Name] = effect{func(c *Config) {
-			c.Rooms = []chat.RoomOptions{want}
+			if c.Rooms = []chat.RoomOptions{chatRoom("talk:*"), want}; room == "talk:1" {
+				c.Rooms = []chat.RoomOptions{want}
+			}
 			if want.PublishProxy {
 				c.Webhooks.URL, c.Webhooks.Secret, c.Webhooks.Events = "http://127.0.0.1:9/", hookSecret, []string{session.OnPublish}
 			}
 		}, func(_ *testing.T, s *Server) bool {
-			r := roomOf(s, "kept:1")
+			r := roomOf(s, room)
 			return r != nil && reflect.DeepEqual(r.Options().RoomOptions, want)
 		}}
 	}

@@ -73,6 +73,7 @@ const (
 	maxHistoryBytes    = 1 << 40
 	maxPatterns        = 1000
 	minSecret          = 16 // characters
+	maxRepeatWindow    = 24 * time.Hour
 )
 
 // Validate returns all invalid settings, joined: each error is a *ConfigError. token.New checks Token.
@@ -219,6 +220,7 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 	if o.IsChat() && o.HistorySize == 0 {
 		ce.add("kind", o.Kind, "needs history-size above 0: the number of messages that the room holds")
 	}
+	checkTextRules(o, ce)
 	if o.HistorySize == 0 && o.Recovery {
 		ce.add("recovery", true, "needs history-size above 0")
 	}
@@ -227,6 +229,27 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 	}
 	if o.HistorySize == 0 && o.Rewind != 0 {
 		ce.add("rewind", o.Rewind, "needs history-size above 0")
+	}
+}
+
+// checkTextRules checks the rules for the text of messages.
+func checkTextRules(o *chat.RoomOptions, ce *configErrors) {
+	const chats = `needs kind = "chat"`
+	switch {
+	case o.WordList == "":
+	case !o.IsChat():
+		ce.add("word-list", o.WordList, chats)
+	case o.Words == nil:
+		ce.add("word-list", o.WordList, "was not read")
+	}
+	if o.LinksAfter != 0 && !o.IsChat() {
+		ce.add("links-after", o.LinksAfter, chats)
+	}
+	switch {
+	case o.RepeatLimit != 0 && !o.IsChat():
+		ce.add("repeat-limit", o.RepeatLimit, chats)
+	case o.RepeatWindow < time.Second || o.RepeatWindow > maxRepeatWindow:
+		ce.add("repeat-window", o.RepeatWindow, "must be 1s to %v", maxRepeatWindow)
 	}
 }
 

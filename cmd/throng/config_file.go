@@ -13,7 +13,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/settings"
+	"github.com/throng-chat/throng/server/wordlist"
 )
 
 const (
@@ -273,6 +275,29 @@ func (f *configFile) readAPIKeys() []server.APIKey {
 		k.Secret = strings.TrimSpace(string(text))
 	}
 	return keys
+}
+
+// readWordLists reads the files of the option word-list, each once, for the rooms that name them. Relative names start at the directory of the
+// config file. A file that cannot be read, or has an invalid line, is an error.
+func (f *configFile) readWordLists(rooms []chat.RoomOptions) {
+	read := map[string]*wordlist.List{}
+	for i := range rooms {
+		o := &rooms[i]
+		if o.WordList == "" {
+			continue
+		}
+		if read[o.WordList] == nil {
+			list, err := wordlist.Load(f.pathOf(o.WordList))
+			if err != nil {
+				at := place{key: "room.word-list", index: i}
+				f.addInvalid(at, fmt.Sprintf("room %q: word-list = %q: %v", o.Pattern, o.WordList, err))
+				f.invalid[at] = true // no second error, about a list that was not read
+				continue
+			}
+			read[o.WordList] = list
+		}
+		o.Words = read[o.WordList]
+	}
 }
 
 // pathOf returns the path of a file that a setting names. A relative name starts at the directory of the config file.

@@ -21,6 +21,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
+	"github.com/throng-chat/throng/server/wordlist"
 )
 
 // commandLine is created once, because that takes longer than these tests. The tests that use it are not parallel.
@@ -96,6 +97,10 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		}
 		return path
 	}
+	words, err := wordlist.Load("testdata/words.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := server.Config{
 		Listen: "127.0.0.1:4000", Admin: "127.0.0.1:4001", TLSListen: "127.0.0.1:4002", Origins: []string{"https://a.example", "null"}, Hosts: []string{"chat.example", "*.chat.example"}, TrustedProxies: []string{"127.0.0.1", "10.0.0.0/8"}, ProxyProtocol: "on",
 		PingInterval: 20 * time.Second, PingTimeout: 5 * time.Second,
@@ -108,6 +113,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 				ReadHistory: chat.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
 				Kind: chat.ChatRoom, MentionHere: chat.Members, Join: chat.SignedIn, Invite: chat.Members, Create: chat.SignedIn, Recovery: true, Positioning: true, Rewind: 20, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true, Durable: true,
 				Notify: chat.NotifyMentions, NotifyUnread: time.Minute,
+				WordList: "words.txt", WordAction: chat.MaskWords, LinksAfter: 4, RepeatLimit: 2, RepeatWindow: 30 * time.Second, Words: words,
 			},
 			quiet,
 		},
@@ -542,5 +548,19 @@ func TestHelpNamesTheSecrets(t *testing.T) {
 		if !strings.Contains(stdout, name) {
 			t.Errorf("got %q, want it to name %s", stdout, name)
 		}
+	}
+}
+
+// The error of a word list names the file, the line in it, and the line of the config file.
+func TestAWordListThatCannotBeReadIsAnError(t *testing.T) {
+	path := written(t, "[[room]]\npattern = 'a'\nkind = 'chat'\nhistory-size = 1\nhistory-ttl = '1m'\nword-list = 'list.txt'\n")
+	if _, err := settled(t, path); err == nil || !strings.Contains(err.Error(), `:6:`) || !strings.Contains(err.Error(), `word-list = "list.txt": open `) {
+		t.Errorf("got %v, want an error about the missing file", err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "list.txt"), []byte("one\ntwo words\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := settled(t, path); err == nil || !strings.Contains(err.Error(), `word-list = "list.txt": line 2: "two words" has ' '`) || strings.Contains(err.Error(), "was not read") {
+		t.Errorf("got %v, want an error about line 2", err)
 	}
 }

@@ -144,6 +144,8 @@ func setValue(target, value any) error {
 		return setValue((*string)(target), value)
 	case *chat.RoomKind:
 		return setValue((*string)(target), value)
+	case *chat.WordAction:
+		return setValue((*string)(target), value)
 	case *bool:
 		is, ok := value.(bool)
 		if !ok {

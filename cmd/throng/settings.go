@@ -100,6 +100,7 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 	}
 	all := append(so.unknown, so.setSecrets(&cfg)...)
 	cfg.APIKeys = so.file.readAPIKeys()
+	so.file.readWordLists(cfg.Rooms)
 	addInvalid := func(at place, text string) {
 		if where, ok := so.elsewhere[at.key]; ok {
 			all = append(all, errors.New(where+text))

@@ -30,7 +30,8 @@ type Hub struct {
 	seen             lastSeen
 	members          *roster.Index // of the rosters of all rooms
 	idempotency      idempotencyCache
-	collectsNotices  atomic.Bool  // somebody is notified of messages
+	collectsNotices  atomic.Bool // somebody is notified of messages
+	repeats          repeats
 	queuedEventBytes atomic.Int64 // of queued join and leave events, in all rooms
 
 	UsersMu             sync.Mutex // a leaf
@@ -53,6 +54,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		users:         map[string]*User{},
 		Addresses:     map[netip.Addr]*Address{},
 		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
+		repeats:       newRepeats(),
 		Positions:     newPositionTable(),
 		members:       roster.NewIndex(),
 	}

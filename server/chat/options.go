@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/settings"
+	"github.com/throng-chat/throng/server/wordlist"
 )
 
 // Access is the group of clients that may do an action in a room.
@@ -32,6 +33,14 @@ const (
 const (
 	NotifyMentions = "mentions"
 	NotifyOff      = "off"
+)
+
+// WordAction is what becomes of a message with a word of the list.
+type WordAction string
+
+const (
+	RejectWords WordAction = "reject"
+	MaskWords   WordAction = "mask" // each character of the word becomes "*"
 )
 
 // RoomOptions are the options and permissions of the rooms whose names match a pattern. The first pattern that matches counts.
@@ -63,6 +72,15 @@ type RoomOptions struct {
 
 	Notify       string        `name:"notify" reload:"yes" default:"all" oneof:"all,mentions,off"`               // messages of a chat room that its members are notified of
 	NotifyUnread time.Duration `name:"notify-unread" reload:"yes" default:"0s" min:"10s" max:"24h" zero:"never"` // after which connected members that have not read them are, too
+
+	// Of the text of messages and edits in a chat room.
+	WordList     string        `name:"word-list" reload:"yes"` // path of a file with words
+	WordAction   WordAction    `name:"word-action" reload:"yes" default:"reject" oneof:"reject,mask"`
+	LinksAfter   int           `name:"links-after" reload:"yes" min:"1" max:"1000" unit:"messages" zero:"no rule"`   // of the same user in the room, before its first link
+	RepeatLimit  int           `name:"repeat-limit" reload:"yes" min:"1" max:"1000" unit:"messages" zero:"no limit"` // equal messages of one author in repeat-window
+	RepeatWindow time.Duration `name:"repeat-window" reload:"yes" default:"1m"`
+
+	Words *wordlist.List `kong:"-"` // the content of WordList; nil for none. Not a setting: the loader of the settings reads the file
 
 	CompressionContext bool `name:"compression-context" reload:"yes" default:"true"` // compressed messages refer to preceding messages of the room
 }

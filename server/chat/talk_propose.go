@@ -37,7 +37,9 @@ func (h *Hub) proposePlainTalk(r *Room, op ws.Opcode, payload []byte, done Done)
 		return
 	}
 	p := item.proposal(done)
-	p.message.frames[PlainFormat] = frame
+	if !item.masked {
+		p.message.frames[PlainFormat] = frame
+	}
 	r.Stripe.Mu.Lock()
 	h.proposeTalk(h.roomOfRefLocked(r.Stripe, RoomRef{Name: r.Name, Options: r.Options()}), item, p)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/roster"
 	"github.com/throng-chat/throng/server/timeline"
+	"github.com/throng-chat/throng/server/wordlist"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -17,6 +18,9 @@ type talkItem struct {
 	pub   Publication
 	entry timeline.Entry
 	by    timeline.Author // without its rights as a member
+
+	hasLink bool // set if links-after may reject the text
+	masked  bool // the text is not that of the publisher: it had words of the list
 }
 
 // rejections of options that a chat room does not have.
@@ -40,7 +44,7 @@ func (h *Hub) readItem(in RoomRef, pub Publication, o PublishOptions) (*talkItem
 	if err != nil {
 		return nil, &Rejection{CauseInvalid, err.Error()}
 	}
-	return (&talkItem{pub: pub, entry: e, by: authorOf(pub.Info)}).stamp(), nil
+	return (&talkItem{pub: pub, entry: e, by: authorOf(pub.Info)}).stamp().ruled(h, in.Options)
 }
 
 // authorOf returns the author of a publication with an info; nil for the application.
@@ -61,7 +65,7 @@ func (h *Hub) readPlain(r *Room, op ws.Opcode, frame []byte, size int) (*talkIte
 	if err != nil {
 		return nil, &Rejection{CauseInvalid, err.Error()}
 	}
-	return (&talkItem{pub: Publication{Data: data, Form: FormText}, entry: e}).stamp(), nil
+	return (&talkItem{pub: Publication{Data: data, Form: FormText}, entry: e}).stamp().ruled(h, r.Options())
 }
 
 // textLimits returns the limits of a message: the data of its publication has the same.
@@ -77,6 +81,16 @@ func (it *talkItem) stamp() *talkItem {
 		it.pub.change, it.pub.notice = true, true
 	}
 	return it
+}
+
+// ruled applies the rules for the text that need no lock.
+func (it *talkItem) ruled(h *Hub, o *Options) (_ *talkItem, e *Rejection) {
+	if it.by.Application {
+		return it, nil
+	}
+	it.hasLink = o.LinksAfter > 0 && wordlist.HasLink(it.entry.Text)
+	it.masked, e = h.applyWords(o, &it.pub, &it.entry)
+	return it, e
 }
 
 // message returns the publication for the members.
@@ -98,7 +112,11 @@ func (r *Room) judge(it *talkItem) (timeline.Verdict, *Rejection) {
 		_, _, by.Moderator = r.Options().from.Names.direct(r.Name)
 	}
 	v := r.talk.timeline.Check(&it.entry, by)
-	if v.Act != timeline.Reject {
+	switch v.Act {
+	case timeline.Accept:
+		return v, r.rejectText(&it.entry, it.hasLink, &by)
+	case timeline.Reject:
+	default:
 		return v, nil
 	}
 	cause := CauseDenied
@@ -168,7 +186,9 @@ func (h *Hub) publishPlainTalk(r *Room, op ws.Opcode, payload []byte) *Rejection
 		return e
 	}
 	m := item.message()
-	m.frames[PlainFormat] = frame
+	if !item.masked {
+		m.frames[PlainFormat] = frame
+	}
 	in := r.Stripe
 	in.Mu.Lock()
 	if r.Members == 0 {

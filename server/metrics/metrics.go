@@ -65,8 +65,12 @@ type Metrics struct {
 	InflateInput           prometheus.Counter
 	InflateOutput          prometheus.Counter
 
-	Durable Durable
+	Durable   Durable
+	TextRules TextRules
 }
+
+// TextRules count what the rules for the text of chat messages did.
+type TextRules struct{ Words, Masked, Links, Repeats prometheus.Counter }
 
 // Results of a handshake: the label of throng_handshakes_total.
 const (
@@ -178,6 +182,11 @@ func (m *Metrics) ofClients() {
 	m.PendingCommandsFailed = m.counter("throng_pending_commands_failed_total", "API calls about users that waited for a connect request, and failed for its connection.")
 	recoveries := m.counters("throng_recoveries_total", "Recovery attempts of clients that rejoined a room, by whether all missed publications were sent.", "recovered")
 	m.Recovered, m.Unrecovered = recoveries.WithLabelValues("yes"), recoveries.WithLabelValues("no")
+	rules := m.counters("throng_text_rules_total", "Messages and edits in chat rooms that a rule for their text rejected, or masked, by rule.", "rule")
+	m.TextRules = TextRules{
+		Words: rules.WithLabelValues("words"), Masked: rules.WithLabelValues("masked"),
+		Links: rules.WithLabelValues("links"), Repeats: rules.WithLabelValues("repeats"),
+	}
 	rewinds := m.counters("throng_rewinds_total",
 		"Joins with the option rewind, by whether all publications of the option were sent (yes), or a limit of bytes excluded some (no).", "complete")
 	m.Rewinds, m.ShortRewinds = rewinds.WithLabelValues("yes"), rewinds.WithLabelValues("no")

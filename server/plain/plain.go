@@ -91,7 +91,7 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 func (p *Client) proposed(_ chat.StreamPosition, e *chat.Rejection) {
 	switch {
 	case e == nil:
-	case e.Cause == chat.CauseInvalid:
+	case e.Cause == chat.CauseInvalid, e.Cause == chat.CauseDenied:
 		p.Close(fanout.ClosedDenied, ws.ClosePolicy, "this is a chat room: "+e.Detail)
 	default:
 		p.Close(fanout.ClosedUnavailable, ws.CloseTryLater, "a message was not stored: send it again later")
