@@ -146,6 +146,7 @@ func (d *durableModel) start() {
 		}
 	})
 	d.checkAcked()
+	d.talk.started()
 }
 
 // checkAcked checks that the history has all that was acknowledged, as far as it goes.
@@ -231,6 +232,7 @@ func (d *durableModel) restart(clean bool) {
 		d.did["restarted"]++
 		d.fake.Settle()
 		d.maintain()
+		d.talk.stopping()
 	} else {
 		d.did["killed"]++
 	}

@@ -11,8 +11,8 @@ import (
 // maxCarried is the number of bytes of values that are proposed again at a time, so that publications wait for one such part at most.
 const maxCarried = 256 << 10
 
-// Kept returns the bytes of the values in the log.
-func (co committer) Kept() int64 { return co.hub.ValueBytes() }
+// Kept returns the bytes of the values and of the snapshots in the log.
+func (co committer) Kept() int64 { return co.hub.ValueBytes() + co.hub.snapshots.bytes.Load() }
 
 // Carry proposes again the values that are in records up to seq, a part at a time. A value that an open proposal replaces is left out: it is
 // in a newer record when the part is committed.
@@ -32,7 +32,7 @@ func (co committer) Carry(seq uint64) (more bool, err error) {
 	return false, nil
 }
 
-// carryStripe proposes values of the rooms of a stripe again, until left bytes are used.
+// carryStripe proposes values of the rooms of a stripe again, and messages of chat rooms, until left bytes are used.
 func (h *Hub) carryStripe(in *Stripe, seq uint64, left *int64) error {
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
@@ -54,7 +54,7 @@ func (h *Hub) carryStripe(in *Stripe, seq uint64, left *int64) error {
 			return nil
 		}
 	}
-	return nil
+	return h.carryTalks(in, seq, left)
 }
 
 // upTo returns values that are in records up to seq, until left bytes are used.

@@ -29,7 +29,7 @@ func (co committer) Repairs() []record.Entry {
 		}
 		h.expireLocked(r)
 		if isLost(r.Name) {
-			b.addRoom(r, r.History.firstOffset()-1)
+			b.addRoom(r, r.firstKept()-1)
 		}
 		h.releaseLocked(r)
 	})
@@ -49,6 +49,8 @@ func (co committer) Checkpoint(seq uint64) []record.Entry {
 		d := r.durable
 		switch {
 		case r.History.LastOffset == 0:
+			return
+		case d.newest <= seq && !r.talk.isEmpty(): // Carry has proposed its messages, with the position
 			return
 		case d.newest <= seq:
 			b.addRoom(r, r.History.LastOffset) // its publications are removed

@@ -12,10 +12,13 @@ type committer struct{ hub *Hub }
 // maxRun is the number of entries that are applied under one lock of a stripe, at most: publishers wait for it.
 const maxRun = 64
 
-// stripeOf returns the stripe of the room of a proposal: a *proposal, or a *valueProposal.
+// stripeOf returns the stripe of the room of a proposal: a *proposal, a *valueProposal or a *snapshotProposal.
 func stripeOf(p home.Proposal) *Stripe {
-	if vp, ok := p.(*valueProposal); ok {
-		return vp.stripe
+	switch p := p.(type) {
+	case *valueProposal:
+		return p.stripe
+	case *snapshotProposal:
+		return p.room.Stripe
 	}
 	return p.(*proposal).room.Stripe
 }
@@ -35,6 +38,8 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 			switch p := proposals[to].(type) {
 			case *valueProposal:
 				p.commitLocked(valueAt(in.Seq))
+			case *snapshotProposal:
+				h.commitSnapshotsLocked(p, in.Seq)
 			case *proposal:
 				wake |= h.commitLocked(in, p)
 			}
@@ -43,6 +48,7 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 		stripe.Mu.Unlock()
 		from = to
 	}
+	h.Durable.applied.Store(in.Seq)
 	h.Wake(wake)
 	for _, p := range proposals {
 		switch p := p.(type) {
@@ -84,6 +90,9 @@ func (h *Hub) commitLocked(in *home.Record, p *proposal) (wake uint64) {
 	switch p.kind {
 	case record.Clear:
 		h.HistoryBudget.ClearTo(r, p.target)
+		if r.durable.clearing == p.target {
+			r.durable.clearing = 0
+		}
 	case record.Redact:
 		h.redactLocked(r, p.target)
 		wake = h.appendLocked(in, r, &p.message, p.at.Offset, nil)
@@ -123,6 +132,9 @@ func (h *Hub) storeLocked(in *home.Record, r *Room, pub *Publication, e *timelin
 	r.durable.retain(pub.Offset, in)
 	if e != nil {
 		h.HistoryBudget.Fold(r, pub, e)
+		if m := r.talk.find(pub.Offset); m != nil {
+			m.since = valueAt(in.Seq)
+		}
 	}
 	h.scheduleExpiryLocked(r)
 }
@@ -149,13 +161,19 @@ func (co committer) Discard(proposals []home.Proposal) {
 			vp.finish(RejectUnavailable)
 			continue
 		}
+		if sp, ok := x.(*snapshotProposal); ok {
+			sp.room.Stripe.Mu.Lock()
+			h.discardSnapshotsLocked(sp)
+			sp.room.Stripe.Mu.Unlock()
+			continue
+		}
 		p := x.(*proposal)
 		r := p.room
 		if p.kind != 0 {
 			r.Stripe.Mu.Lock()
 			d := r.durable
 			d.pending--
-			d.proposed, d.version, d.redacting = r.History.LastOffset, r.version, nil
+			d.proposed, d.version, d.redacting, d.clearing = r.History.LastOffset, r.version, nil, 0
 			r.Backlog.Add(-p.backlog())
 			if p.key != "" {
 				h.idempotency.remove(r.Name, p.key)

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"sync/atomic"
+
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/wheel"
@@ -10,6 +12,7 @@ import (
 type Durable struct {
 	*home.Home
 	positions *durablePositions
+	applied   atomic.Uint64 // number of the last record whose publications and values are applied
 	replayed  replayed
 }
 

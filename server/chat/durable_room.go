@@ -16,6 +16,7 @@ type durableRoom struct {
 	proposed  uint64   // offset of the last one; without one, of the last publication
 	version   Version  // of the last one with a version; without one, that of the room
 	redacting []uint64 // offsets of publications whose redaction is proposed
+	clearing  uint64   // offset up to which a clearing is proposed; 0 for none
 
 	newest    uint64      // number of the newest record with an entry of the room
 	versionIn uint64      // number of the record with the version of the room; 0 for none

@@ -17,7 +17,7 @@ type History struct {
 	Epoch      string // offsets of different epochs are not comparable; empty if the room has no history
 	Bytes      int
 
-	first atomic.Uint64 // offset of the oldest publication; 0 for none
+	first atomic.Uint64 // offset of the oldest publication; without one, of the newest message of a chat room; 0 for none
 }
 
 // Memory of a history beyond the data of its publications: estimates in bytes.

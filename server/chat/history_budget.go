@@ -95,6 +95,21 @@ func (hb *historyBudget) update(r *Room, how func() (grown int)) {
 	hb.mu.Lock()
 	defer hb.mu.Unlock()
 	hb.countLocked(grown, r.History.Count-before)
+	if r.talk != nil && r.History.Count == 0 {
+		hb.standInLocked(r)
+	}
+}
+
+// standInLocked keeps an entry in the order for a chat room without publications: that of its newest message. hb.mu is held.
+func (hb *historyBudget) standInLocked(r *Room) {
+	newest := r.talk.newest().offset
+	if newest == r.History.first.Load() {
+		return
+	}
+	r.History.first.Store(newest)
+	if newest > 0 {
+		hb.order = append(hb.order, budgetEntry{r, newest})
+	}
 }
 
 // countLocked adds to the totals. hb.mu is held.
@@ -112,6 +127,9 @@ func (hb *historyBudget) evictOldest(r *Room) {
 	defer hb.mu.Unlock()
 	hb.countLocked(grown, r.History.Count-before)
 	hb.evicted++
+	if r.talk != nil && r.History.Count == 0 {
+		hb.standInLocked(r)
+	}
 }
 
 // oldest returns the oldest entry, and whether the histories exceed the budget.

@@ -28,6 +28,7 @@ type Hub struct {
 	Durable          *Durable // constant after UseLog; nil without a data directory
 	values           allValues
 	seen             lastSeen
+	snapshots        snapshotBudget
 	members          *roster.Index // of the rosters of all rooms
 	idempotency      idempotencyCache
 	collectsNotices  atomic.Bool // somebody is notified of messages

@@ -59,6 +59,9 @@ func (h *Hub) ProposeClear(in RoomRef, done Done) {
 		Kind: record.Clear, Room: r.Name, Generation: d.generation, Offset: d.proposed, UnixMilli: time.Now().UnixMilli(),
 	}}
 	e := h.addLocked(p, entries[:])
+	if e == nil {
+		d.clearing = p.target
+	}
 	h.releaseLocked(r)
 	stripe.Mu.Unlock()
 	h.proposed(p, e)

@@ -21,7 +21,11 @@ import (
 func (co committer) Replay(in *home.Record, e *record.Entry) {
 	h := co.hub
 	h.Durable.positions.found(e.Generation)
+	h.Durable.applied.Store(in.Seq - 1)
 	switch {
+	case isSnapshot(e) && e.Room != "":
+		h.replaySnapshot(in, e)
+		return
 	case e.Kind == record.Value && (e.Room == "" || h.OptionsOf(e.Room).Durable):
 		h.replayValue(valueAt(in.Seq), e)
 		return

@@ -77,6 +77,14 @@ func (r *Room) talksLonger() bool {
 	return r.talk != nil && !r.talk.isEmpty() && r.talk.oldest().offset < r.History.firstOffset()
 }
 
+// firstKept returns the offset of the oldest publication or message; without one, that of the next publication. The room's lock is held.
+func (r *Room) firstKept() uint64 {
+	if r.talksLonger() {
+		return r.talk.oldest().offset
+	}
+	return r.History.firstOffset()
+}
+
 // dropOldest drops the oldest publication, or a message that is older, of a room that is not empty. It returns the growth of the history in
 // bytes. The room's lock is held.
 func (r *Room) dropOldest() (grown int) {

@@ -28,6 +28,9 @@ func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 		var at StreamPosition
 		if v.Options.Durable {
 			r.durable, at = h.Durable.take(r.Name)
+			if r.talk != nil {
+				r.talk.disk = &h.snapshots
+			}
 		} else {
 			at = h.Positions.take(r.Name)
 		}

@@ -20,15 +20,24 @@ type talkRoom struct {
 	times    []messageTime // of all messages in the timeline, the oldest first
 	orphans  orphans       // of a replay
 	notices  notify.Batch  // messages since the notifier looked
+
+	// Of a durable room.
+	disk   *snapshotBudget
+	stored int64 // bytes of snapshots in the log, and of those that are proposed
 }
 
 // messageTime is the time of publication of a message.
 type messageTime struct {
 	offset uint64
 	at     wheel.Tick
+
+	// Of a durable room.
+	since   valueAt // the records from this one on have all of the message
+	stored  uint32  // bytes of its snapshot in the log; 0 for none
+	carried bool    // a snapshot is proposed
 }
 
-const messageTimeCost = 16 // bytes
+const messageTimeCost = 24 // bytes
 
 // newTalkRoom returns what a room with these options has; nil if it is not a chat room.
 func newTalkRoom(o *Options) *talkRoom {
@@ -51,9 +60,18 @@ func (ta *talkRoom) oldest() messageTime {
 	return ta.times[0]
 }
 
+// newest returns the offset of the newest message and its time; 0 for none.
+func (ta *talkRoom) newest() messageTime {
+	if ta.isEmpty() {
+		return messageTime{}
+	}
+	return ta.times[len(ta.times)-1]
+}
+
 // dropOldest drops the oldest message, which exists.
 func (ta *talkRoom) dropOldest() (grown int) {
 	_, freed := ta.timeline.DropOldest()
+	ta.unstore(&ta.times[0])
 	ta.times = ta.times[1:]
 	if len(ta.times) == 0 {
 		ta.times = nil
@@ -87,23 +105,58 @@ func (ta *talkRoom) shrink(maxMessages int) (grown int) {
 // apply folds a publication that the room has committed, and drops the oldest messages beyond maxMessages. It returns the offsets of the
 // publications whose content must go.
 func (ta *talkRoom) apply(pub *Publication, e *timeline.Entry, maxMessages int) (grown int, redact []uint64) {
-	done := ta.timeline.Apply(publishedAs(pub), e)
-	grown = done.Grown
-	if done.Replaced > 0 {
-		ta.times = slices.Delete(ta.times, ta.index(done.Replaced), ta.index(done.Replaced)+1)
-		grown -= messageTimeCost
+	if e.Kind == timeline.Message {
+		grown = ta.dropForgotten(pub.Offset, e.ID)
 	}
+	done := ta.timeline.Apply(publishedAs(pub), e)
+	grown += done.Grown
 	if done.Added {
-		ta.times = slices.Insert(ta.times, ta.index(pub.Offset), messageTime{pub.Offset, pub.At})
+		ta.times = slices.Insert(ta.times, ta.index(pub.Offset), messageTime{offset: pub.Offset, at: pub.At})
 		grown += messageTimeCost
 	}
 	return grown + ta.shrink(maxMessages), done.Redact
+}
+
+// dropForgotten drops what the room had evicted when it accepted a message with the ID of an older one: a replay has it again.
+func (ta *talkRoom) dropForgotten(offset uint64, id string) (grown int) {
+	if was, ok := ta.timeline.Find(id); ok && id != "" && was < offset {
+		older, _ := ta.timeline.At(was, "")
+		return ta.dropTo(max(was, older.LastReply))
+	}
+	return 0
 }
 
 // index returns the index of the first message with an offset of at least the given one.
 func (ta *talkRoom) index(offset uint64) int {
 	i, _ := slices.BinarySearchFunc(ta.times, offset, func(m messageTime, offset uint64) int { return cmp.Compare(m.offset, offset) })
 	return i
+}
+
+// find returns the time of a message; nil if there is none.
+func (ta *talkRoom) find(offset uint64) *messageTime {
+	if i := ta.index(offset); i < len(ta.times) && ta.times[i].offset == offset {
+		return &ta.times[i]
+	}
+	return nil
+}
+
+// restore adds the message of a snapshot. A message that the room has already, in this or a newer state, stays.
+func (ta *talkRoom) restore(b []byte, m messageTime) (grown int, err error) {
+	before := ta.timeline.Count()
+	grown, err = ta.timeline.Restore(b)
+	if err != nil || ta.timeline.Count() == before {
+		return grown, err
+	}
+	ta.times = slices.Insert(ta.times, ta.index(m.offset), m)
+	ta.disk.count(ta, int64(m.stored))
+	return grown + messageTimeCost, nil
+}
+
+// unstore ends the snapshot of a message that is dropped.
+func (ta *talkRoom) unstore(m *messageTime) {
+	if m.stored > 0 {
+		ta.disk.count(ta, -int64(m.stored))
+	}
 }
 
 // publishedAs returns the context of a publication for the timeline.

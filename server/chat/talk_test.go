@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/roster"
 	"github.com/throng-chat/throng/server/timeline"
@@ -464,5 +466,52 @@ func TestADurableRoomBecomesAChatRoom(t *testing.T) {
 	fake.Settle()
 	if got := messagesOf(newDurableHub(t, fake, durableChatRoom("d*", 10)), "d"); !slices.Equal(got, []string{"m:", "n:"}) {
 		t.Errorf("after another restart: got %v", got)
+	}
+}
+
+// A message stays over a restart when the records of it and of its changes are removed, with what it became.
+func TestAMessageSurvivesTheRemovalOfItsRecords(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	rooms := []RoomOptions{durableChatRoom("d:quiet", 3), durableChatRoom("d*", 10)}
+	h := newDurableHub(t, fake, rooms...)
+	for _, data := range []string{`{"id":"m","text":"first"}`, `{"type":"reaction","of":"m","emoji":"+","on":true}`, `{"id":"gone","text":"secret"}`} {
+		propose(h, "d:quiet", "ann", data)
+	}
+	for n := range 30 {
+		propose(h, "d:quiet", "ann", fmt.Sprintf(`{"type":"edit","of":"m","text":"%d"}`, n))
+	}
+	propose(h, "d:quiet", "ann", `{"type":"delete","of":"gone"}`)
+	fake.Settle()
+	for n := 0; testutil.ToFloat64(h.Metrics.Durable.Trims) < 3; n++ {
+		propose(h, "d:busy", "bob", fmt.Sprintf(`{"id":"b%d","text":"%s"}`, n, strings.Repeat("x", 200)))
+		fake.Settle()
+		fake.StepUntil(func() {
+			for h.Durable.Due() {
+				h.Durable.Maintain(t.Context())
+			}
+		})
+		if n > 20_000 {
+			t.Fatal("no record was removed")
+		}
+	}
+	page := func(h *Hub, room string) string {
+		p := h.ReadTimeline(room, timeline.Query{Viewer: "ann"})
+		return string(p.AppendJSON(nil))
+	}
+	again := newDurableHub(t, fake, rooms...)
+	for _, room := range []string{"d:quiet", "d:busy"} {
+		if got, want := page(again, room), page(h, room); got != want || !strings.Contains(page(h, "d:quiet"), `"text":"29"`) {
+			t.Errorf("%s: got\n%s, want\n%s", room, got, want)
+		}
+	}
+	oc, _ := propose(again, "d:quiet", "ann", `{"id":"n","text":"next"}`)
+	fake.Settle()
+	if oc.e != nil || oc.at.Offset != 35 {
+		t.Errorf("got %+v, want offset 35", oc)
+	}
+	checkTalkBytes(t, again)
+	if n := again.snapshots.bytes.Load(); n != 0 || again.snapshots.rooms.Load() != 0 {
+		t.Errorf("got %d bytes of snapshots of %d rooms after all is cleared", n, again.snapshots.rooms.Load())
 	}
 }

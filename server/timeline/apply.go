@@ -18,10 +18,9 @@ func (t *Timeline) Release(offset uint64, e *Entry) (grown int) {
 
 // Effect is what Apply did.
 type Effect struct {
-	Grown    int      // bytes, may be negative
-	Added    bool     // a message was added
-	Replaced uint64   // offset of an older message with the ID of the new one, which the room no longer had; 0 for none
-	Redact   []uint64 // offsets of publications whose content must go, ascending: see Redacted. They may be evicted already
+	Grown  int      // bytes, may be negative
+	Added  bool     // a message was added
+	Redact []uint64 // offsets of publications whose content must go, ascending: see Redacted. They may be evicted already
 }
 
 // Apply folds a committed publication into the state, and ends its Hold. Offsets ascend, except during a replay. It has no effect on a
@@ -31,7 +30,7 @@ func (t *Timeline) Apply(p Published, e *Entry) (done Effect) {
 	t.pending.release(p.Offset, e)
 	t.position = max(t.position, p.Offset)
 	if e.Kind == Message {
-		done.Added, done.Replaced = t.append(p, e)
+		done.Added = t.append(p, e)
 	} else if m := t.find(e.ID); m != nil && p.Offset > m.offset {
 		done.Redact = t.change(m, p, e)
 	}
@@ -40,15 +39,14 @@ func (t *Timeline) Apply(p Published, e *Entry) (done Effect) {
 }
 
 // append adds a message. An older one with the ID ends: the room had evicted it when it accepted the new one, and has it again after a replay.
-func (t *Timeline) append(p Published, e *Entry) (added bool, replaced uint64) {
+func (t *Timeline) append(p Published, e *Entry) (added bool) {
 	if t.order.find(p.Offset) != nil {
-		return false, 0
+		return false
 	}
 	if was := t.byID[e.ID]; e.ID != "" && was != nil {
 		if was.offset > p.Offset {
-			return false, 0
+			return false
 		}
-		replaced = was.offset
 		t.remove(was)
 	}
 	m := &message{offset: p.Offset, folded: p.Offset, unixMilli: p.UnixMilli, id: e.ID, text: e.Text, info: p.Info, replyTo: e.ReplyTo, deleted: e.Redacted}
@@ -64,7 +62,7 @@ func (t *Timeline) append(p Published, e *Entry) (added bool, replaced uint64) {
 	}
 	t.mention(m, e.Mentions)
 	t.add(m, e.Thread)
-	return true, replaced
+	return true
 }
 
 // add adds a message that is complete, except for its thread.
