@@ -293,6 +293,7 @@ func roomEffects(t *testing.T) map[string]effect {
 		"join":                func(o *chat.RoomOptions) { o.Join = chat.SignedIn },
 		"invite":              func(o *chat.RoomOptions) { o.Invite = chat.Members },
 		"create":              func(o *chat.RoomOptions) { o.Create = chat.SignedIn },
+		"mention-here":        func(o *chat.RoomOptions) { o.MentionHere = chat.Members },
 		"notify":              func(o *chat.RoomOptions) { o.Notify = chat.NotifyOff },
 		"notify-unread":       func(o *chat.RoomOptions) { o.NotifyUnread = time.Minute },
 		"word-list":           func(o *chat.RoomOptions) { o.WordList, o.Words = "words.txt", listed(t, "darn") },

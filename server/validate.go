@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -38,9 +39,9 @@ type configErrors struct {
 // add adds an error: the key, the value found and a rule such as "must be 1 to 5". found is nil for a secret.
 func (ce *configErrors) add(key string, found any, rule string, args ...any) {
 	text := ce.title + key
-	switch found.(type) {
-	case nil:
-	case string, chat.Access:
+	switch reflect.ValueOf(found).Kind() {
+	case reflect.Invalid: // nil
+	case reflect.String:
 		text += fmt.Sprintf(" = %q", found)
 	default:
 		text += fmt.Sprintf(" = %v", found)

@@ -165,7 +165,7 @@ func verify(header, origin string) (key, subject string, err error) {
 	rest, ok := strings.CutPrefix(header, "vapid t=")
 	token, key, ok2 := strings.Cut(rest, ", k=")
 	if !ok || !ok2 {
-		return "", "", fmt.Errorf("Authorization: %q", header)
+		return "", "", fmt.Errorf("header Authorization: %q", header)
 	}
 	point, err := base64.RawURLEncoding.DecodeString(key)
 	if err != nil {
