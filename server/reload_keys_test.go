@@ -326,5 +326,9 @@ func roomEffects(t *testing.T) map[string]effect {
 			return r != nil && reflect.DeepEqual(r.Options().RoomOptions, want)
 		}}
 	}
+	effects["room.receipts"] = effect{
+		func(c *Config) { c.Rooms[0].Receipts = true },
+		func(_ *testing.T, s *Server) bool { return s.sessions.OptionsOf("talk:1").Receipts },
+	}
 	return effects
 }

@@ -222,6 +222,9 @@ func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
 		ce.add("kind", o.Kind, "needs history-size above 0: the number of messages that the room holds")
 	}
 	checkTextRules(o, ce)
+	if o.Receipts && !o.IsChat() {
+		ce.add("receipts", true, `needs kind = "chat"`)
+	}
 	if o.HistorySize == 0 && o.Recovery {
 		ce.add("recovery", true, "needs history-size above 0")
 	}

@@ -105,6 +105,7 @@ func TestAConfigErrorHasTheKeyAndTheAllowedValues(t *testing.T) {
 		{key: "room.max-message", spoil: func(c *Config) { c.Rooms[0].MaxMessage = 1 << 20 }, says: "max-message = 1048576: must be at most the max-message of the server (65536)"},
 		{key: "room.rate", spoil: func(c *Config) { c.Rooms[0].Rate = -1 }, says: "rate = -1: must be 1 to 1000000 publications a second, or 0"},
 		{key: "room.max-members", spoil: func(c *Config) { c.Rooms[0].MaxMembers = -1 }, says: "max-members = -1: must be 1 or more, or 0"},
+		{key: "room.receipts", spoil: func(c *Config) { c.Rooms[0].Receipts = true }, says: `receipts = true: needs kind = "chat"`},
 		{key: "room.publish-proxy", spoil: func(c *Config) { c.Webhooks.Events = []string{"rpc"} }, says: `publish-proxy = true: needs webhooks.url, and "publish"`},
 		{key: "api.key", spoil: func(c *Config) { c.API.Key = "HUSHHUSH" }, says: "api.key: must have at least 16 ASCII characters"},
 		{key: "api.key", spoil: func(c *Config) { c.API.Key = "HUSH HUSH HUSH HUSH" }, says: "api.key: must have at least 16 ASCII characters, without spaces"},

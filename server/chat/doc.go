@@ -39,6 +39,7 @@
 //	| i        | a room | what the room is called: a roster.Info as JSON                             |                    |
 //	| n/USER   | ""     | what a user wants of notifications: notify.Preferences as JSON             | package notify     |
 //	| b/HASH   | ""     | user that the browser of a Web Push subscription belongs to                | package notify     |
+//	| r/USER   | a room | read marker: offset (a uvarint), number of the epoch (8 bytes)             | marker_values.go   |
 //
 // A chat room (kind = "chat") has its messages beside its history (talk_room.go, package timeline). A publication is read, checked against the
 // messages and folded into them (talk_publish.go, talk_propose.go, talk_redact.go). ReadTimeline reads them. In rooms of other kinds, Room.talk

@@ -11,6 +11,7 @@ func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 	h.ExpireRooms(tick)
 	h.sendQueuedEvents()
 	h.tickSeen(tick)
+	h.sendReceipts(tick)
 	h.Moderation.expire(now)
 }
 

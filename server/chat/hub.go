@@ -27,6 +27,7 @@ type Hub struct {
 	Positions        *positionTable
 	Durable          *Durable // constant after UseLog; nil without a data directory
 	values           allValues
+	receipts         receipts
 	seen             lastSeen
 	snapshots        snapshotBudget
 	members          *roster.Index // of the rosters of all rooms

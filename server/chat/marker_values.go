@@ -95,7 +95,7 @@ const droppedAtOnce = 256
 
 // roomFor returns the changes that make room for a new user in a full table. The room's lock is held.
 func (mf *markerFamily) roomFor(user string, epoch uint64) (changes []Value) {
-	if mf.Len() < marker.MaxEntries || mf.Get(user).Number > 0 {
+	if mf.Len() < marker.MaxMarkers || mf.Get(user).Number > 0 {
 		return nil
 	}
 	for _, lowest := range mf.Lowest(droppedAtOnce, epoch) {

@@ -68,6 +68,7 @@ type RoomOptions struct {
 	Rate         int           `name:"rate" reload:"yes" min:"1" max:"1000000" unit:"publications a second" zero:"no limit"`            // of one connection in one room; a burst may have twice that. The connection's own limit holds as well
 	MaxMembers   int           `name:"max-members" reload:"yes" min:"1" zero:"any number"`                                              // connections in one room
 	Durable      bool          `name:"durable"`                                                                                         // the history is on disk, in the data directory
+	Receipts     bool          `name:"receipts" reload:"yes"`                                                                           // members of a small chat room receive how far others have read
 	PublishProxy bool          `name:"publish-proxy" reload:"yes"`                                                                      // a webhook decides about each publication
 
 	Notify       string        `name:"notify" reload:"yes" default:"all" oneof:"all,mentions,off"`               // messages of a chat room that its members are notified of

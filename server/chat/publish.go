@@ -20,6 +20,7 @@ type Message struct {
 	deltaBase *Publication // base of a delta; nil for none
 	event     *ClientInfo  // of a join or leave event; nil for a publication
 	joined    bool         // the event is a join
+	sdkOnly   bool         // plain members do not receive it
 	Bytes     int32        // estimated size, for the room's backlog
 
 	mu         sync.Mutex // a leaf, held while a frame is made
@@ -233,9 +234,9 @@ func (msg *Message) Full(f fanout.Format, budget *int) []byte {
 	return msg.Frame(msg.codec(f).Full, budget)
 }
 
-// ReceivedBy reports whether members of a format receive the message: plain members receive publications only.
+// ReceivedBy reports whether members of a format receive the message: plain members receive publications only, and no receipts.
 func (msg *Message) ReceivedBy(f fanout.Format) bool {
-	return msg.isPublication() || msg.codec(f).JoinLeave != nil
+	return msg.isPublication() && !msg.sdkOnly || msg.codec(f).JoinLeave != nil
 }
 
 // Offset returns the offset of a publication in the history; 0 for none.

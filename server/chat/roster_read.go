@@ -95,3 +95,8 @@ func (h *Hub) RostersOf(user string) int { return h.members.Count(user) }
 
 // ShareRoster sets is[i] if others[i] is in a roster that a user is in.
 func (h *Hub) ShareRoster(user string, others []string, is []bool) { h.members.Share(user, others, is) }
+
+// RosterNamesOf returns the names of rooms of whose rosters a user is a member, behind one in their order: at most limit.
+func (h *Hub) RosterNamesOf(user, after string, limit int) (page []string, more bool) {
+	return h.members.Page(user, after, limit)
+}

@@ -77,6 +77,11 @@ type Refresh struct {
 	Info    []byte    // JSON; nil for no change
 }
 
+// Send sends data to the client, beside its rooms.
+type Send struct {
+	Data []byte // JSON
+}
+
 // EndRevoked ends the connections and subscriptions whose tokens are revoked.
 type EndRevoked struct{}
 
@@ -87,5 +92,7 @@ func (un Unsubscribe) Size() int { return len(un.Room) }
 func (su Subscribe) Size() int { return len(su.Room) + len(su.Info) + len(su.Data) }
 
 func (re Refresh) Size() int { return len(re.Info) }
+
+func (se Send) Size() int { return len(se.Data) }
 
 func (EndRevoked) Size() int { return 0 }

@@ -4,5 +4,5 @@
 //
 // A read marker is the offset of the last publication that a user has read, in one epoch of the room. In another epoch it means the same as
 // none, because offsets may begin again. A marker in front of the oldest publication of a room means the same as none as well: all that the room
-// has is unread. So the entries with the lowest numbers are the first to be dropped when a table has MaxEntries.
+// has is unread. So the entries with the lowest numbers are the first to be dropped when a table has MaxMarkers.
 package marker

@@ -10,7 +10,7 @@ import (
 
 // The limits of a table. Its caller enforces them.
 const (
-	MaxEntries = 1 << 16
+	MaxMarkers = 1 << 16
 	MaxName    = 256 // bytes of the name of a user
 )
 

@@ -167,7 +167,7 @@ func BenchmarkSet(b *testing.B) {
 
 func BenchmarkLowest(b *testing.B) {
 	table := &Table{}
-	for i := range MaxEntries {
+	for i := range MaxMarkers {
 		table.Set(Entry{User: fmt.Sprintf("%036d", i), Number: uint64(i + 1), Epoch: 1})
 	}
 	for b.Loop() {

@@ -51,7 +51,9 @@ type Metrics struct {
 	JoinLeaveFolded  prometheus.Counter
 	JoinLeaveDropped prometheus.Counter
 
-	SeenLost prometheus.Counter
+	SeenLost        prometheus.Counter
+	MarkersDropped  prometheus.Counter
+	ReceiptsDropped prometheus.Counter
 
 	Streams           *prometheus.CounterVec // by transport
 	EmulationRequests *prometheus.CounterVec
@@ -160,6 +162,8 @@ func (m *Metrics) ofRooms() {
 	m.JoinLeaveSent, m.JoinLeaveFolded, m.JoinLeaveDropped =
 		joinLeave.WithLabelValues("sent"), joinLeave.WithLabelValues("folded"), joinLeave.WithLabelValues("dropped")
 	m.SeenLost = m.counter("throng_last_seen_lost_total", "Times that a user was last connected that were not stored, because the disk failed or values use their limit.")
+	m.MarkersDropped = m.counter("throng_read_markers_dropped_total", "Read markers that were dropped, because their room had too many. Those furthest behind are dropped first.")
+	m.ReceiptsDropped = m.counter("throng_receipts_dropped_total", "Receipts that were not sent, because too many were pending.")
 }
 
 func (m *Metrics) ofClients() {

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -24,6 +25,7 @@ const (
 	presenceQuery queryKind = iota
 	HistoryQuery
 	timelineQuery
+	rpcQuery
 )
 
 // BulkQuery is a query with a bulk reply. Equal queries have the same reply, except for the ID of the command.
@@ -42,6 +44,21 @@ type BulkQuery struct {
 	From    chat.StreamPosition
 
 	Page timeline.Query // for timelineQuery
+	RPC  *longRPC       // for rpcQuery: no other query is equal
+}
+
+// longRPC is a long reply for one session.
+type longRPC struct {
+	size   int // about, in bytes
+	encode func() []byte
+}
+
+// rpcBody returns the part of a reply to an rpc after its ID. Called on a worker.
+func (query *BulkQuery) rpcBody(data []byte) []byte {
+	if query.JSON {
+		return slices.Concat([]byte(`{"data":`), data, []byte("}}"))
+	}
+	return appendProtobuf(nil, &protocol.RPCResult{Data: data})
 }
 
 // Since returns the start of the page of history; nil for the end of the history.
@@ -73,7 +90,7 @@ func (r *SharedReply) Head(q BulkQuery, id uint32) []byte {
 	switch q.Kind {
 	case HistoryQuery:
 		name, field = "history", historyField
-	case timelineQuery:
+	case timelineQuery, rpcQuery:
 		name, field = "rpc", rpcField
 	}
 	if q.JSON {

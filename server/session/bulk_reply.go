@@ -92,6 +92,8 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 		}
 	case timelineQuery:
 		body = all.encodeTimeline(q)
+	case rpcQuery:
+		body = q.rpcBody(q.RPC.encode())
 	}
 	if q.Stream {
 		if q.JSON {
@@ -107,7 +109,10 @@ func (all *Sessions) EncodeBulk(q BulkQuery) (body []byte, e *protocol.Error) {
 
 // estimate returns about the size of a reply in bytes.
 func (all *Sessions) estimate(q BulkQuery) int {
-	if q.Kind != presenceQuery {
+	switch q.Kind {
+	case rpcQuery:
+		return q.RPC.size
+	case HistoryQuery, timelineQuery:
 		return all.Limits().MaxUnsent / 2
 	}
 	r, unlock := all.Rooms.Find(q.Room)

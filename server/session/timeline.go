@@ -87,9 +87,5 @@ func (s *Session) messageNamed(room string, text []byte) (offset uint64, ok bool
 // encodeTimeline returns the part of a timeline reply after its ID. Called on a worker.
 func (all *Sessions) encodeTimeline(q BulkQuery) []byte {
 	page := all.ReadTimeline(q.Room, q.Page)
-	data := page.AppendJSON(make([]byte, 0, page.Size()))
-	if q.JSON {
-		return append(append([]byte(`{"data":`), data...), "}}"...)
-	}
-	return appendProtobuf(nil, &protocol.RPCResult{Data: data})
+	return q.rpcBody(page.AppendJSON(make([]byte, 0, page.Size())))
 }

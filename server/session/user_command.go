@@ -38,6 +38,8 @@ func (s *Session) apply(command chat.UserCommand) *chat.Rejection {
 		return s.applySubscribe(c)
 	case chat.Refresh:
 		s.applyRefresh(c)
+	case chat.Send:
+		s.pushToUser(c.Data)
 	case chat.EndRevoked:
 		s.endRevoked()
 	default:

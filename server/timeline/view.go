@@ -97,13 +97,13 @@ func (m *message) size() int {
 // Size estimates the bytes of a page in a reply.
 func (p *Page) Size() (n int) {
 	for i := range p.Messages {
-		n += p.Messages[i].size()
+		n += p.Messages[i].Size()
 	}
 	return n
 }
 
-// size estimates the bytes of the message in a reply, as message.size does.
-func (v *View) size() int {
+// Size estimates the bytes of the message in a reply, as message.size does.
+func (v *View) Size() int {
 	const fixed = 160
 	n := fixed + len(v.ID) + len(v.Text) + len(v.Info) + len(v.ReplyTo) + len(v.Thread) + len(v.Meta) + len(v.Mentions)*40
 	for i := range v.Reactions {

@@ -1,0 +1,39 @@
+package chat
+
+import (
+	"encoding/json"
+
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// hasReceiptsLocked reports whether the members of a room receive receipts now. The room's lock is held.
+func (h *Hub) hasReceiptsLocked(room string) bool {
+	r := h.Rooms.StripeOf(room).rooms[room]
+	return r != nil && r.talk != nil && r.Options().Receipts && r.Members <= MaxReceiptMembers
+}
+
+// sendReceipts sends the receipts of the last second. Called on the heartbeat.
+func (h *Hub) sendReceipts(now wheel.Tick) {
+	if now%receiptTicks != 0 {
+		return
+	}
+	var wake uint64
+	for room, users := range h.receipts.take() {
+		data, err := json.Marshal(struct {
+			Type string            `json:"type"`
+			Upto map[string]uint64 `json:"upto"`
+		}{"receipts", users})
+		if err != nil {
+			panic(err) // no type of it can fail
+		}
+		pub := Publication{Data: data, Form: FormJSON}
+		in := h.Rooms.StripeOf(room)
+		in.Mu.Lock()
+		if h.hasReceiptsLocked(room) {
+			m := &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead), sdkOnly: true}
+			wake |= h.postLocked(in.rooms[room], m)
+		}
+		in.Mu.Unlock()
+	}
+	h.Wake(wake)
+}
