@@ -186,6 +186,9 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 	config := DefaultConfig()
 	want := map[string][][]string{
 		"fragments of one message":                                      {n("maxFragments")},
+		"text of `rpc(\"search\")`; its terms; messages of a page":      {b("maxQuery"), n("maxTerms"), n("maxFound")},
+		"texts that one `rpc(\"search\")` compares":                     {b("maxSearched")},
+		"searches that wait for a worker (on half of the cores)":        {n("maxQueuedSearches"), d("bulkQueueTimeout")},
 		"time from the first byte of a message to its last":             {d("messageTimeout")},
 		"unfinished messages, all connections together":                 {b("maxUnfinished"), n("budgetMessages")},
 		"frames per connection, control frames included":                {n("framesPerMessage")},
@@ -251,7 +254,7 @@ func TestDocsFixedLimitsAreThoseOfTheSources(t *testing.T) {
 		"values of rooms in memory, all together":                                                         {b("maxMemoryValues")},
 		"one change of values; key of a value":                                                            {b("maxValueChange"), b("maxValueKey")},
 		"positions of durable rooms without members and publications":                                     {n("maxDurablePositions"), d("positionTTL")},
-		"replies to presence, history and `rpc`, and subscribe data from a webhook: bytes per connection": {size(get("bulkRateFactor") * int64(config.MaxUnsent)), n("bulkRateFactor")},
+		"replies to presence, history and `rpc`, and subscribe data from a webhook: bytes per connection": {size(get("bulkRateFactor") * int64(config.MaxUnsent)), n("bulkRateFactor"), n("searchedPerByte")},
 		"words of a `word-list`; bytes of a word; bytes of the file":                                      {n("maxWords"), b("maxWord"), b("maxFile")},
 		"messages remembered in rooms with `repeat-limit`":                                                {n("maxRepeats")},
 		"read markers of one chat room":                                                                   {n("maxMarkers")},

@@ -63,7 +63,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/session": {
 			module + "/server/audit", module + "/server/roster",
 			module + "/server/deflate", module + "/server/chat", module + "/server/fanout", module + "/server/limiter", module + "/server/logqueue",
-			module + "/server/httpstream", module + "/server/metrics", module + "/server/notify", module + "/server/timeline", module + "/server/token",
+			module + "/server/httpstream", module + "/server/metrics", module + "/server/notify", module + "/server/search", module + "/server/timeline", module + "/server/token",
 			module + "/server/webhook", module + "/server/webpush",
 			module + "/server/wheel", module + "/server/ws", "github.com/centrifugal/fdelta", "github.com/centrifugal/protocol",
 			"github.com/centrifugal/protocol/cfjson", "github.com/prometheus/client_golang/prometheus", "golang.org/x/time/rate", "google.golang.org/protobuf/encoding/protowire",

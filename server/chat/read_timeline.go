@@ -28,3 +28,27 @@ func (h *Hub) FindMessage(room, name string) uint64 {
 	offset, _ := r.talk.timeline.Find(name)
 	return offset
 }
+
+// TextsOf returns a source of the texts of a chat room for a search: see Timeline.Texts. It locks the room for each call, and may be called from any
+// goroutine.
+func (h *Hub) TextsOf(room string) func(before uint64, dst []timeline.Text) (texts []timeline.Text, next uint64) {
+	return func(before uint64, dst []timeline.Text) ([]timeline.Text, uint64) {
+		r, unlock := h.Rooms.Find(room)
+		defer unlock()
+		if r == nil || r.talk == nil {
+			return dst, 0
+		}
+		h.expireLocked(r)
+		return r.talk.timeline.Texts(before, dst)
+	}
+}
+
+// MessageAt returns the message of a chat room with an offset, as the viewer (a user ID, or empty) sees it.
+func (h *Hub) MessageAt(room string, offset uint64, viewer string) (timeline.View, bool) {
+	r, unlock := h.Rooms.Find(room)
+	defer unlock()
+	if r == nil || r.talk == nil {
+		return timeline.View{}, false
+	}
+	return r.talk.timeline.At(offset, viewer)
+}

@@ -11,7 +11,7 @@ import (
 
 // Limits of the text of a search.
 const (
-	MaxText  = 256 // bytes
+	maxQuery = 256 // bytes
 	maxTerms = 8
 )
 
@@ -24,8 +24,8 @@ type Matcher struct {
 // New returns a matcher of texts that have each of the terms, which are separated by white space. Case and diacritics do not matter. The error
 // gives what is allowed.
 func New(text string) (*Matcher, error) {
-	if len(text) > MaxText {
-		return nil, fmt.Errorf("text has %d bytes: must have 1 to %d", len(text), MaxText)
+	if len(text) > maxQuery {
+		return nil, fmt.Errorf("text has %d bytes: must have 1 to %d", len(text), maxQuery)
 	}
 	m := &Matcher{}
 	for _, term := range strings.Fields(text) {

@@ -24,7 +24,7 @@ var rosterMethods = map[string]rpcMethod{
 
 // chatMethods are the methods of throng that exist while there are chat rooms. Otherwise the application gets these calls.
 var chatMethods = map[string]rpcMethod{
-	"timeline": (*Session).timeline, "read": (*Session).read, "unread": (*Session).unread,
+	"timeline": (*Session).timeline, "search": (*Session).search, "read": (*Session).read, "unread": (*Session).unread,
 }
 
 // ownMethod returns the method of throng with a name; nil if the application gets the call.

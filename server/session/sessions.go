@@ -14,14 +14,15 @@ import (
 
 // The limits that all sessions share.
 const (
-	maxPaused        = 64 << 20        // bytes of commands that wait
-	bulkRateFactor   = 4               // times max-unsent: bytes of bulk replies for one connection per second
-	MaxOutstanding   = 32 << 20        // bytes of long replies that are not completely sent
-	maxQueuedBulk    = 4096            // long replies that wait for a worker; one worker per core
-	MaxVerifying     = 1024            // tokens of slow algorithms that wait for a worker; one worker per two cores
-	maxModerating    = 8               // acts of moderators at a time
-	maxQueuedActs    = 1024            // acts of moderators that wait for a worker
-	bulkQueueTimeout = 5 * time.Second // to wait for a worker
+	maxPaused         = 64 << 20        // bytes of commands that wait
+	bulkRateFactor    = 4               // times max-unsent: bytes of bulk replies for one connection per second
+	MaxOutstanding    = 32 << 20        // bytes of long replies that are not completely sent
+	maxQueuedBulk     = 4096            // long replies that wait for a worker; one worker per core
+	maxQueuedSearches = 256             // searches that wait for a worker; one worker per two cores
+	MaxVerifying      = 1024            // tokens of slow algorithms that wait for a worker; one worker per two cores
+	maxModerating     = 8               // acts of moderators at a time
+	maxQueuedActs     = 1024            // acts of moderators that wait for a worker
+	bulkQueueTimeout  = 5 * time.Second // to wait for a worker
 )
 
 // Config has the settings of sessions.
@@ -58,6 +59,7 @@ type Sessions struct {
 
 	BulkWorkers *workers // of long replies
 	Verifiers   *workers // of signatures that take milliseconds
+	Searchers   *workers // of rpc("search")
 	Moderators  *workers // of acts of moderators, which wait for the disk and for connections
 
 	audit *audit.Log // constant after SetAudit; nil for none
@@ -77,6 +79,7 @@ func New(cfg Config, h *chat.Hub, tokens *token.Verifier) *Sessions {
 		Outstanding:  limiter.Budget{Share: 2},
 		BulkWorkers:  NewWorkers(cores, maxQueuedBulk, bulkQueueTimeout),
 		Verifiers:    NewWorkers(max(1, cores/2), MaxVerifying, bulkQueueTimeout),
+		Searchers:    NewWorkers(max(1, cores/2), maxQueuedSearches, bulkQueueTimeout),
 		Moderators:   NewWorkers(maxModerating, maxQueuedActs, bulkQueueTimeout),
 	}
 	s.Outstanding.SetMax(MaxOutstanding)
