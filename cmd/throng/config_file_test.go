@@ -112,7 +112,7 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 				Pattern: "chat:*", Subscribe: chat.WithToken, Publish: chat.SignedIn, SeePresence: chat.Nobody,
 				ReadHistory: chat.Anyone, Presence: true, JoinLeave: true, HistorySize: 100, HistoryTTL: 5 * time.Minute,
 				Kind: chat.ChatRoom, MentionHere: chat.Members, Join: chat.SignedIn, Invite: chat.Members, Create: chat.SignedIn, Recovery: true, Positioning: true, Rewind: 20, Delta: true, MaxMessage: 4 << 10, Rate: 2, MaxMembers: 500, PublishProxy: true, Durable: true,
-				Notify: chat.NotifyMentions, NotifyUnread: time.Minute,
+				Notify: chat.NotifyMentions, NotifyUnread: time.Minute, Receipts: true,
 				WordList: "words.txt", WordAction: chat.MaskWords, LinksAfter: 4, RepeatLimit: 2, RepeatWindow: 30 * time.Second, Words: words,
 			},
 			quiet,
