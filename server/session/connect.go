@@ -176,16 +176,20 @@ func (s *Session) joinGrantedRooms(result *protocol.ConnectResult, requested map
 		g := &rooms.list[i]
 		attempts = append(attempts, s.joinOf(g, requested[g.room]))
 	}
-	s.Join(attempts, func() []*protocol.Reply {
+	s.Join(attempts, func() (pushes []*protocol.Reply) { // behind the reply to connect, which is in the frame already
 		for _, join := range attempts {
-			if join.Err == nil {
-				if result.Subs == nil {
-					result.Subs = map[string]*protocol.SubscribeResult{}
-				}
-				result.Subs[join.Requested.Channel] = join.Result
+			if join.Err != nil {
+				continue
+			}
+			if result.Subs == nil {
+				result.Subs = map[string]*protocol.SubscribeResult{}
+			}
+			result.Subs[join.Requested.Channel] = join.Result
+			if !join.Recovered && !join.WithDelta { // of rewind: SDKs ignore the publications of a reply without a recovery
+				pushes = append(pushes, s.publicationPushes(join)...)
 			}
 		}
-		return nil // the reply to connect is in the frame already
+		return pushes
 	})
 	for i, join := range attempts {
 		if join.Err != nil {

@@ -97,8 +97,14 @@ func (s *Session) pushesOf(join *JoinAttempt) []*protocol.Reply {
 		Offset:      join.Result.Offset,
 		Data:        join.data,
 	}}}}
+	return append(pushes, s.publicationPushes(join)...)
+}
+
+// publicationPushes takes the publications that a client receives with its join, and returns a push for each. Called on the shard.
+func (s *Session) publicationPushes(join *JoinAttempt) (pushes []*protocol.Reply) {
 	for i := range join.RecoveredPublications {
-		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: room, Pub: TimedPublication(&join.RecoveredPublications[i], s.Encoding)}})
+		pub := TimedPublication(&join.RecoveredPublications[i], s.Encoding)
+		pushes = append(pushes, &protocol.Reply{Push: &protocol.Push{Channel: join.Requested.Channel, Pub: pub}})
 	}
 	join.RecoveredPublications = nil
 	return pushes
