@@ -187,7 +187,7 @@ func FuzzTheAPI(f *testing.F) {
 		recorder := httptest.NewRecorder()
 		answer := api.NewResponse(recorder, http.StatusOK)
 		if _, isBatch := result.(api.Replies); isBatch {
-			answer.Value(ctx, result)
+			answer.Value(api.As(t.Context(), a.Caller(cfg.API.Key), ""), result) // each call of it has the timeout; a response without time is cut
 		} else {
 			api.WriteReply(t.Context(), answer, 0, result, e)
 		}

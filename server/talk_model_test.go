@@ -312,6 +312,7 @@ func (tm *talkModel) send(room, kind, id, text string, data map[string]any, user
 		published = true
 		switch kind {
 		case "message":
+			delete(tm.acked, key) // of a message that the room forgot; a kill may lose the acknowledgement of this one
 			tm.ids[room] = append(tm.ids[room], talkID{id, user})
 			tm.wrote[key+" "+user] = true
 			tm.texts[key] = []string{text}
