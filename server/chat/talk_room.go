@@ -117,13 +117,12 @@ func (ta *talkRoom) apply(pub *Publication, e *timeline.Entry, maxMessages int) 
 	return grown + ta.shrink(maxMessages), done.Redact
 }
 
-// dropForgotten drops what the room had evicted when it accepted a message with the ID of an older one: a replay has it again.
+// dropForgotten drops what the room had evicted when it accepted a message with an ID that was taken before: a replay has it again.
 func (ta *talkRoom) dropForgotten(offset uint64, id string) (grown int) {
-	if was, ok := ta.timeline.Find(id); ok && id != "" && was < offset {
-		older, _ := ta.timeline.At(was, "")
-		return ta.dropTo(max(was, older.LastReply))
+	if id == "" {
+		return 0
 	}
-	return 0
+	return ta.dropTo(ta.timeline.Taken(id, offset))
 }
 
 // index returns the index of the first message with an offset of at least the given one.

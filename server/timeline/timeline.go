@@ -62,6 +62,20 @@ func (t *Timeline) find(name string) *message {
 	return t.byID[name]
 }
 
+// Taken returns the offset of the newest message before an offset that keeps others from using an ID: the message with the ID, or a reply in
+// its thread; 0 for none.
+func (t *Timeline) Taken(id string, before uint64) (newest uint64) {
+	if m := t.byID[id]; m != nil && m.offset < before {
+		newest = m.offset
+	}
+	if th := t.threads[id]; th != nil {
+		if i := th.replies.from(before); i > 0 {
+			newest = max(newest, th.replies.at(i-1).offset)
+		}
+	}
+	return newest
+}
+
 // DropOldest evicts the oldest message with all that belongs to it. It returns the offset of the message, 0 if there is none, and the bytes
 // that this frees.
 func (t *Timeline) DropOldest() (offset uint64, freed int) {
