@@ -2,7 +2,6 @@ package server
 
 import (
 	"crypto/x509"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,13 +77,7 @@ func TestACertificateOfACMEIsRenewedBeforeItsEnd(t *testing.T) {
 // A renewal that fails is reported with the reason of the CA, and the certificate stays in use.
 func TestARenewalThatFailsIsReported(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	au := startAuthority(t)
-	au.challengesOn(t, ln.Addr())
-	ln.Close()
+	au := startFailingAuthority(t)
 	cache := t.TempDir()
 	storeCertificate(t, cache, "chat.example", 29*day)
 	log := &lockedBuffer{}

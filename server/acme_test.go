@@ -163,8 +163,9 @@ func TestServersThatShareACacheAnswerForEachOther(t *testing.T) {
 	eventually(t, "the certificate", func() bool { return leafFor(ordering, "chat.example") != nil })
 }
 
-func TestAFailedOrderIsCounted(t *testing.T) {
-	t.Parallel()
+// startFailingAuthority starts a CA whose challenges reach no server: each of its orders fails.
+func startFailingAuthority(t *testing.T) *authority {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -172,6 +173,12 @@ func TestAFailedOrderIsCounted(t *testing.T) {
 	au := startAuthority(t)
 	au.challengesOn(t, ln.Addr())
 	ln.Close()
+	return au
+}
+
+func TestAFailedOrderIsCounted(t *testing.T) {
+	t.Parallel()
+	au := startFailingAuthority(t)
 	log := &lockedBuffer{}
 	s := startLogging(t, log, func(c *Config) { au.configure(c, t.TempDir(), "chat.example") }, func(*Server) {})
 	eventually(t, "the failure", func() bool { return value(t, s, "throng_tls_acme_failures_total", "") == 1 })

@@ -48,7 +48,7 @@ func TestWhatIsReadIsKnownToAllDevices(t *testing.T) {
 		bob.wantRPC("read", `{"channel":"c","upto":2}`, `{"upto":3}`)
 		unread(0, 0, 3)
 
-		// The other device needs no subscription, and hears only what moves.
+		// The other device needs no subscription, and receives only markers that advance.
 		phone.expectLine(`{"push":{"message":{"data":{"type":"read","channel":"c","upto":1}}}}`)
 		phone.expectLine(`{"push":{"message":{"data":{"type":"read","channel":"c","upto":3}}}}`)
 		phone.enter("c")

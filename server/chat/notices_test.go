@@ -62,7 +62,7 @@ func TestNoticesHaveTheMembersOfTheRoom(t *testing.T) {
 	}
 }
 
-// What a user has not read is told to members only.
+// Only members receive the number of unread messages.
 func TestUnreadNoticesAreForMembers(t *testing.T) {
 	t.Parallel()
 	h := newNoticeHub(t, 10)

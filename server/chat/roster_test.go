@@ -77,7 +77,7 @@ func TestARosterSurvivesARestart(t *testing.T) {
 	}
 }
 
-// Who may change whom. The oracle is the table: rows are the roles of the actor, columns those of the target.
+// The roles of the actor and of the target decide whether a role may change. The table has the expected results: rows are the roles of the actor, columns those of the target.
 func TestWhoMayChangeARoster(t *testing.T) {
 	t.Parallel()
 	roles := []roster.Role{roster.None, roster.Member, roster.Moderator, roster.Owner}

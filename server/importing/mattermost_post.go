@@ -95,7 +95,7 @@ func (mm *mattermost) message(p *mattermostPost, m *message) (ok bool, err error
 	return true, nil
 }
 
-// mentions returns the users whom a text mentions: @ and the name of a known user.
+// mentions returns the users that a text mentions: @ and the name of a known user.
 func (mm *mattermost) mentions(text string) (users []string) {
 	for rest := text; ; {
 		_, after, found := strings.Cut(rest, "@")

@@ -5,7 +5,7 @@ import "strings"
 // unescape replaces the entities of Slack. It escapes these three characters only.
 var unescape = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
-// text returns the text of a message as people read it, and the users whom it mentions. Slack marks references: <@USER>, <#CHANNEL|name>,
+// text returns the text of a message as people read it, and the users that it mentions. Slack marks references: <@USER>, <#CHANNEL|name>,
 // <!here>, <URL|label>.
 func (sl *slack) text(marked string) (text string, mentions []string) {
 	var b strings.Builder

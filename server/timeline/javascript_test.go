@@ -60,7 +60,7 @@ for (const { me, events } of JSON.parse(readFileSync("histories.json"))) {
 writeFileSync("results.json", JSON.stringify(results));
 `
 
-// The class in CHAT.md has the messages of the timeline: with what it hears, and pages whose replies arrive late.
+// The class in CHAT.md has the messages of the timeline: with the publications that it receives, and pages whose replies arrive late.
 func TestTheJavaScriptOfTheReferenceFoldsToTheTimeline(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")

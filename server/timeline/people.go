@@ -1,7 +1,7 @@
 package timeline
 
 // people are the users that messages, mentions and reactions name. Each has a number, which reactions store in place of the user ID. A user
-// to whom nothing refers is removed.
+// without a reference is removed.
 type people struct {
 	byUser   map[string]*person
 	numbered []*person // nil for a free number
