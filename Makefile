@@ -2,7 +2,7 @@
 
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
-VERSION     ?= 0.1.0
+VERSION     ?= 0.2.0
 
 .PHONY: help
 help: ## list the targets
@@ -12,9 +12,27 @@ help: ## list the targets
 build: ## the binary, ./throng
 	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o throng ./cmd/throng
 
+.PHONY: dist
+dist: ## archives, .deb, .rpm, container image, Helm chart, SBOMs, checksums of a version in dist/VERSION, from a commit
+	cmd/throng/packaging/dist.sh $(VERSION) dist/$(VERSION)
+
+.PHONY: dist-check
+dist-check: ## build dist twice, from two directories: all bytes must be the same
+	cmd/throng/packaging/check.sh $(VERSION)
+
+.PHONY: dist-test
+dist-test: ## run the container image; install the .deb on a bare Debian, serve, and remove it (root; fetches Debian)
+	IMAGE_ARCHIVE=$(CURDIR)/dist/$(VERSION)/throng_$(VERSION)_image.tar go -C cmd/throng/packaging test -count 1 ./image
+	cmd/throng/packaging/try.sh dist/$(VERSION)/throng_$(VERSION)_linux_$$(go env GOARCH).deb
+
+.PHONY: charts
+charts: ## lint and render the Helm chart and the compose file, and run throng with their settings
+	go -C cmd/throng/packaging vet ./...
+	go -C cmd/throng/packaging test -count 1 ./charts
+
 .PHONY: test
 test: ## all tests of CI; installs missing tools
-	@.ci/suites check race tls mutants-ci page report sdk
+	@.ci/suites "check race commands alerts" "mutants-ci page report live sdk tls"
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
@@ -24,7 +42,8 @@ check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
 	GOOS=darwin go build ./...
 	GOOS=darwin go vet ./...
 	go vet -tags nonats ./server/broker/... ./cmd/throng
-	go test -run TestTheScriptIsBuiltFromItsSources ./server/web
+	go vet -tags shortraft ./server/broker/natsbroker ./server/home
+	go test -run TestTheScriptIsBuiltFromItsSources ./server/web ./server/live
 	@out=$$($(GOVULNCHECK) ./... 2>&1); code=$$?; \
 	case "$$out" in \
 	*"fetching vulnerabilities"*) echo "govulncheck: NOT CHECKED: its database is not reachable" ;; \
@@ -32,12 +51,18 @@ check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
 	esac
 
 .PHONY: page-script
-page-script: ## build the script of the chat page, server/web/dist/app.js
-	go generate ./server/web
+page-script: ## build the scripts and the styles of the chat page and of the live page, server/web/dist and server/live/dist
+	go generate ./server/web ./server/live
 
 .PHONY: race
 race: ## the Go tests and the fuzz seeds with the race detector
-	go test -race -vet=off -timeout 15m ./...
+	go test -race -vet=off -p 4 -timeout 15m ./...
+
+# The packages bench and server have these tests' goroutines under the race detector, and TestBenchStartsItsOwnServer each scenario.
+.PHONY: commands
+commands: ## the tests of throng bench that are not built with the race detector
+	@tests=$$(grep -l '^//go:build !race' cmd/throng/*_test.go | xargs sed -n 's/^func \(Test[A-Za-z0-9]*\)(t .*/\1/p' | paste -sd '|' -); \
+	go test -vet=off -timeout 15m -run "^($$tests)\$$" ./cmd/throng
 
 .PHONY: tls
 tls: ## the tests of the server over TLS, with the engine llib
@@ -48,20 +73,60 @@ tls-race: ## the tests of the server over TLS, with each engine and the race det
 	THRONG_TEST_TLS=llib go test -count=1 -race -timeout 15m ./server
 	THRONG_TEST_TLS=std go test -count=1 -race -timeout 15m ./server
 
+.PHONY: site
+site: ## the documentation site, in dist/docs
+	go run ./server/site/build dist/docs
+
 .PHONY: browser
-browser: page report ## the page and the report in real Chromium windows
+browser: page report live ## the page, the report and the live page in real Chromium windows
 
 .PHONY: page
 page:
 	server/web/browser/run.sh
 
+.PHONY: pages
+pages: ## pictures of each state of the chat page in build/pages, and what axe finds there
+	PICTURES=$(CURDIR)/build/pages server/web/browser/run.sh pages.js
+
+.PHONY: pages-docs
+pages-docs: ## make the pictures of the chat page in docs/pictures
+	DOCS=$(CURDIR)/docs/pictures server/web/browser/run.sh pages.js
+
+.PHONY: pages-speed
+pages-speed: ## times of the chat page: the first message, and frames under many messages
+	server/web/browser/run.sh speed.js
+
+.PHONY: pages-soak
+pages-soak: ## half an hour of the chat page in a room of 1,000 talkers: its heap has to stay flat. MINUTES=10 is shorter
+	server/web/browser/run.sh --test-timeout=3600000 soak.js
+
+.PHONY: firefox
+firefox: ## a visit to the chat page in Firefox; it needs firefox-esr or firefox
+	NODE_OPTIONS=--experimental-websocket server/web/browser/run.sh firefox.js
+
 .PHONY: report
 report:
 	bench/report/browser/run.sh
 
+.PHONY: live
+live:
+	server/live/browser/run.sh
+
+.PHONY: live-picture
+live-picture: ## make docs/live.png
+	node server/live/browser/picture.mjs
+
+.PHONY: alerts
+alerts: ## test the alert rules and the expressions of the Grafana dashboards with promtool
+	docs/prometheus/check.sh
+
 .PHONY: sdk
 sdk: ## test the server with the real client and server SDKs, from npm and PyPI
 	server/sdk/run.sh
+
+.PHONY: examples
+examples: ## run the examples, and follow the quick start of docs/ to the letter (ports 3000, 3001 and 8080)
+	examples/run.sh
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for a minute
@@ -96,13 +161,19 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: torture
-torture: torture-durable ## attack a real server and print one line per attack (about ten minutes), and torture-durable
+torture: torture-durable torture-cluster ## attack a real server and print one line per attack (about ten minutes), torture-durable and torture-cluster
 	go run ./server/torture
 
 .PHONY: torture-durable
 torture-durable: ## kill servers with durable rooms, cut their power, fill their disk: one line per fault (about ten minutes; some need root)
 	THRONG_MODEL_STEPS=2000 go test -count 1 -run '^TestRecoveryOfDurableRoomsIsExactOrReported$$' ./server
+	THRONG_MODEL_STEPS=5000 go test -count 1 -run '^TestEachClientHasTheTimelineOfTheServer$$' ./server
+	THRONG_MODEL_STEPS=1 go test -count 1 -run '^TestAClusterKeepsItsPromises$$' ./server
 	go run ./server/torture/durable
+
+.PHONY: torture-cluster
+torture-cluster: ## kill, stop, part and fill the nodes of clusters of three processes: one line per fault (about an hour)
+	go run ./server/torture/cluster
 
 .PHONY: torture-tls
 torture-tls: ## the same attacks over TLS
@@ -135,8 +206,8 @@ peers: ## build the servers of the benchmarks into dist/peers, if their tools ar
 	bench/peers/build.sh dist/peers
 
 .PHONY: bench benchmarks
-bench benchmarks: build peers ## measure all servers and write the tables of BENCHMARKS.md (about 45 minutes)
-	go run ./bench/figures --throng ./throng --peers dist/peers --document BENCHMARKS.md
+bench benchmarks: build peers ## measure all servers and write the tables of docs/benchmarks (about 45 minutes)
+	go run ./bench/figures --throng ./throng --peers dist/peers --documents docs/benchmarks
 
 .PHONY: bench-storage
 bench-storage: ## measure the storage engine beside the raw rate of the disk: records per second, replay at a start

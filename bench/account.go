@@ -21,7 +21,8 @@ func (r *run) account() {
 	r.sent(from)
 	r.latency(from)
 	r.costs(from)
-	if r.cfg.Kill > 0 {
+	r.accountTargets()
+	if r.cfg.Kill > 0 || r.cfg.Node > 0 {
 		r.storm()
 	}
 	if r.cfg.Slow > 0 {
@@ -45,7 +46,7 @@ func (r *run) account() {
 // cut returns the tick at which the measured part begins: the end of the warm-up.
 func (r *run) cut() int64 {
 	from := r.warmed(r.collect.start)
-	eventful := r.cfg.Kill > 0 || r.cfg.Slow > 0 // the event causes the change, so it is not warm-up
+	eventful := r.cfg.eventful() // the event causes the change, so it is not warm-up
 	if r.cfg.Auto && !r.cfg.silentRun() && !eventful && !r.result.Interrupted {
 		deliveries, latency := r.seriesUntil(r.end)
 		for _, series := range [][]float64{deliveries, latency} {
@@ -201,6 +202,9 @@ func (r *run) storm() {
 			return 0
 		}
 		return time.Duration(back.Quantile(share * float64(s.Killed) / float64(s.Back)))
+	}
+	if r.cfg.Node > 0 {
+		r.goodbyes(s)
 	}
 	s.Back50, s.Back99, s.Back100 = reached(0.5), reached(0.99), reached(1)
 	over := r.event + 1

@@ -26,6 +26,7 @@ var Scenarios = []string{Chat, Broadcast, Echo, Idle, Storm, Slow, Connect}
 type Config struct {
 	Scenario    string
 	URLs        []string           // ws://host:port/path or wss://host:port/path of the servers that share the rooms; the default path is the protocol's
+	Spread      bool               // the members of each room are at all URLs in turn, instead of a room at one URL
 	Protocol    agent.Protocol     // the protocol above WebSocket
 	Headers     []string           // of the opening handshake, each NAME:VALUE
 	Subprotocol string             // the requested subprotocol
@@ -48,6 +49,8 @@ type Config struct {
 	Churn  float64       // share of the connections that leave and return per minute
 	Kill   float64       // share of the connections that is killed at once
 	By     string        // agent.ByRST, ByFIN or BySilence
+	Node   int           // ID of the process of one of the URLs that ends at the event; 0 for none. Its connections return at the other URLs
+	Drains bool          // it ends gracefully, by SIGTERM instead of SIGKILL
 	Jitter time.Duration // the killed connections return at random times within this time
 	Slow   float64       // share of the connections that stops reading
 	Resume bool          // clients that return recover all missed messages
@@ -131,6 +134,9 @@ func DefaultConfig(scenario string) Config {
 
 // silentRun reports whether the run sends no messages.
 func (c *Config) silentRun() bool { return c.Scenario == Idle || c.Scenario == Connect }
+
+// eventful reports whether connections are cut or stop reading in the middle of the run.
+func (c *Config) eventful() bool { return c.Kill > 0 || c.Slow > 0 || c.Node > 0 }
 
 // publishers returns the number of connections that publish.
 func (c *Config) publishers() int {

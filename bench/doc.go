@@ -2,6 +2,7 @@
 //
 //	config.go, validate.go    what to measure; rooms.go: the room of each connection
 //	run.go                    one run: start agents, connect, send, drain, account
+//	targets.go                rooms that are spread over several servers, and the end of one of them
 //	state.go                  the state of a run, and its events
 //	fleet.go                  the agents: start, receive events, stop
 //	connect.go, memory.go     opening connections, and the memory per connection

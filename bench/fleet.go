@@ -78,6 +78,9 @@ func agentsFor(cfg *Config) (int, error) {
 	// Go has raised the soft limit to the hard one. A connection that is leaving, or was killed by silence, keeps its file for a while.
 	each := int(min(limit.Max, maxConnections*2)) - reservedFiles
 	files := cfg.Connections + int(cfg.Kill*float64(cfg.Connections)) + int(cfg.Churn*float64(cfg.Connections)/60)
+	if cfg.Node > 0 {
+		files += cfg.Connections/len(cfg.URLs) + 1
+	}
 	if each < 1 {
 		return 0, fmt.Errorf("open-file limit %d: too low for a connection: raise ulimit -n", limit.Max)
 	}

@@ -75,6 +75,7 @@ func (r *run) floorConfig(child *Child) Config {
 	cfg := *r.cfg
 	cfg.Headers, cfg.Subprotocol, cfg.TLS, cfg.Compress = nil, "", tlsclient.Settings{}, false
 	cfg.URLs, cfg.PIDs, cfg.Metrics, cfg.Floor, cfg.Thresholds = []string{child.URL}, []int{child.PID}, "", false, nil
+	cfg.Spread, cfg.Node = false, 0
 	cfg.Churn, cfg.Kill, cfg.Slow, cfg.Resume, cfg.NoEcho = 0, 0, 0, false, false
 	if cfg.Scenario == Storm || cfg.Scenario == Slow {
 		cfg.Scenario = Broadcast // the same rooms and messages

@@ -17,8 +17,8 @@ func TestAFailedJoinReportsTheResponse(t *testing.T) {
 		answer [][]byte
 		want   string
 	}{
-		{"nothing", nil, "3 not joined: no response contained \"joined\", and nothing came (timeout)"},
-		{"another response", [][]byte{text(`{"op":"welcome"}`)}, `3 not joined: no response contained "joined", and the only message was {"op":"welcome"} (timeout)`},
+		{"nothing", nil, "3 × not joined: no response contained \"joined\", and nothing came (timeout)"},
+		{"another response", [][]byte{text(`{"op":"welcome"}`)}, `3 × not joined: no response contained "joined", and the only message was {"op":"welcome"} (timeout)`},
 		{"several responses", [][]byte{text(`{"op":"hello"}`), text(`{"op":"welcome"}`)}, `the last of 2 messages was {"op":"welcome"} (timeout)`},
 		{"bytes", [][]byte{ws.AppendFrame(nil, ws.OpBinary, make([]byte, 12))}, "the only message was a binary message of 12 bytes (timeout)"},
 		{"control characters", [][]byte{text("\x1b[2J\nno " + strings.Repeat("x", 1000))}, "the only message was ?[2J no xxxx"},

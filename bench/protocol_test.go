@@ -126,7 +126,7 @@ func TestRejectionsOfAProtocolAreReported(t *testing.T) {
 			cfg := testConfig(startApplication(t, a))
 			cfg.Protocol, cfg.Connections = protocolNamed(t, tt.name), 3
 			_, err := Run(t.Context(), cfg, nil)
-			if err == nil || !strings.Contains(err.Error(), "3 rejected by the server: answered "+tt.response) {
+			if err == nil || !strings.Contains(err.Error(), "3 × rejected by the server: answered "+tt.response) {
 				t.Errorf("got %v, want the rejection", err)
 			}
 		})
@@ -138,7 +138,7 @@ func TestACloseDuringTheJoinIsReportedWithItsReason(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(hostile(t, writer(t, ws.AppendFrame(nil, ws.OpClose, ws.ClosePayload(3500, "invalid token")))))
 	cfg.Protocol, cfg.Connections = protocolNamed(t, "centrifugo"), 3
-	if _, err := Run(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "3 rejected by the server: answered close 3500 invalid token") {
+	if _, err := Run(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), "3 × rejected by the server: answered close 3500 invalid token") {
 		t.Errorf("got %v, want the close frame's reason", err)
 	}
 }

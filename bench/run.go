@@ -62,7 +62,7 @@ func (r *run) newResult() *result.Result {
 		Schema: result.Schema, Label: c.Label, Args: c.Args, Started: time.Now().UTC().Truncate(time.Second),
 		Notes: []string{}, Thresholds: []result.Threshold{},
 		Env:    machine(),
-		Target: result.Target{URL: r.targets[0].URL, Protocol: c.Protocol.Name},
+		Target: result.Target{URL: r.targets[0].URL, Protocol: c.Protocol.Name, Spread: c.Spread},
 		Plan: result.Plan{
 			Scenario: c.Scenario, Connections: c.Connections, Rooms: len(r.layout.names), Largest: r.layout.largest,
 			Rate: float64(c.Rate), Poisson: c.Poisson, Closed: c.Closed, Size: c.Size, Publishers: c.publishers(), NoEcho: c.NoEcho,
@@ -88,7 +88,7 @@ func (r *run) newResult() *result.Result {
 func (r *run) plan() agent.Plan {
 	c := r.cfg
 	p := agent.Plan{
-		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol, TLS: c.TLS, Compress: c.Compress,
+		Run: rand.Uint32(), Seed: c.Seed, Targets: r.targets, Spread: c.Spread, Node: r.node, Protocol: c.Protocol, Rooms: r.layout.names, RoomOf: r.layout.roomOf, Subprotocol: c.Subprotocol, TLS: c.TLS, Compress: c.Compress,
 		Publishers: c.publishers(), Size: c.Size, NoEcho: c.NoEcho, Rate: uint64(c.Rate), Poisson: c.Poisson, Closed: c.Closed,
 		Ping: c.Scenario == Idle, Drain: c.Drain, Churn: c.Churn * float64(c.Connections) / 60,
 		Kill: c.Kill, By: c.By, Jitter: c.Jitter, Slow: c.Slow,
@@ -113,6 +113,9 @@ func (r *run) measure(ctx context.Context) (err error) {
 		return err
 	}
 	defer r.watch.stop()
+	if r.node, err = nodeOf(r.cfg, r.targets); err != nil {
+		return err
+	}
 	if r.fleet, err = startAgents(ctx, r.cfg); err != nil {
 		return err
 	}
@@ -160,7 +163,7 @@ func (r *run) load(ctx context.Context) error {
 	}
 	order := agent.Start{At: start * agent.TickEvery, End: start*agent.TickEvery + int64(total)}
 	r.end = start + int64(total)/agent.TickEvery
-	if cfg.Kill > 0 || cfg.Slow > 0 {
+	if cfg.eventful() {
 		// After the warm-up, and after a quarter of the rest for comparison.
 		r.event = r.warmed(start) + (r.end-r.warmed(start))/4
 		order.Event = r.event * agent.TickEvery
@@ -170,6 +173,9 @@ func (r *run) load(ctx context.Context) error {
 	r.busy.begin()
 	if err := r.fleet.all(agent.Command{Start: &order}); err != nil {
 		return err
+	}
+	if r.node != nil {
+		defer r.endNode(ctx, order.Event)()
 	}
 	finish := agent.Finish{Sent: make([]uint32, cfg.publishers())}
 	left := len(r.fleet.members)
@@ -191,6 +197,7 @@ func (r *run) load(ctx context.Context) error {
 		r.end = min(r.end, agent.Now()/agent.TickEvery)
 	}
 	r.busy.end()
+	r.sentBy = finish.Sent
 	r.watch.loaded()
 	if err := r.fleet.all(agent.Command{Finish: &finish}); err != nil {
 		return err

@@ -24,6 +24,8 @@ type run struct {
 	reports   []agent.Report
 	end       int64 // the tick at which the schedule ends
 	busy      busy
+	node      *int // the target whose process ends; nil for none
+	sentBy    []uint32
 	event     int64 // the tick of the event; 0 for none
 }
 

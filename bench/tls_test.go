@@ -138,7 +138,7 @@ func TestFaultsOfCertificatesEndTheRunBeforeTheLoad(t *testing.T) {
 	mutual := func(cfg *tls.Config) {
 		cfg.ClientCAs, cfg.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
 	}
-	room, first := newRoom(t, nil), regexp.MustCompile(`: \d\d? the server`) // fewer than 100 of 2,000
+	room, first := newRoom(t, nil), regexp.MustCompile(`: \d\d? × the server`) // fewer than 100 of 2,000
 	for name, tt := range map[string]struct {
 		change func(*tls.Config)
 		keep   bool // the authority is trusted

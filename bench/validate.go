@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/agent"
+	"github.com/throng-chat/throng/bench/result"
 	"github.com/throng-chat/throng/bench/tlsclient"
 )
 
@@ -76,6 +77,9 @@ func (c *Config) validateTarget(p *problems) {
 		p.add(err)
 		secure = secure || err == nil && agent.Secure(u)
 	}
+	if n := len(c.URLs); c.Spread && (n < 2 || n > agent.MaxSpread) {
+		p.reject("targets: got %s: must be 2 to %d", result.Number(n, "URL"), agent.MaxSpread)
+	}
 	if !secure && c.TLS.Set() && len(c.URLs) > 0 {
 		p.reject("ca, cert, key, server-name and insecure: are for wss:// URLs")
 	}
@@ -124,14 +128,22 @@ func (c *Config) validateEvents(p *problems) {
 	if !slices.Contains([]string{agent.ByRST, agent.ByFIN, agent.BySilence}, c.By) {
 		p.reject("by = %q: must be %s, %s or %s", c.By, agent.ByRST, agent.ByFIN, agent.BySilence)
 	}
-	if c.Connections > 0 && c.publishers() >= c.Connections && (c.Kill > 0 || c.Slow > 0 || c.Churn > 0) {
+	if c.Connections > 0 && c.publishers() >= c.Connections && (c.eventful() || c.Churn > 0) {
 		p.reject("publishers = %d: %s, and only connections that do not publish are killed, stopped or made to leave: "+
 			"lower --publishers, or raise --connections", c.publishers(), publishersText(c.Connections))
 	}
 	switch {
+	case c.Node < 0:
+		p.reject("kill-node, stop-node = %d: must be the ID of a process", c.Node)
+	case c.Node > 0 && !c.Spread:
+		p.reject("kill-node, stop-node: the clients of the node return at other nodes: give all nodes with --targets")
+	case c.Node > 0 && len(c.Remote) > 0:
+		p.reject("kill-node, stop-node: need agents on this machine, so remote is not possible")
+	}
+	switch {
 	case c.Resume && c.Protocol.Resume == nil:
 		p.reject("resume: protocol %s has no recovery: use --protocol centrifugo or centrifugo-protobuf", c.Protocol.Name)
-	case c.Resume && c.Kill == 0 && c.Churn == 0:
+	case c.Resume && c.Kill == 0 && c.Node == 0 && c.Churn == 0:
 		p.reject("resume: no connection leaves and returns: use --churn, or the scenario storm")
 	}
 	some := func(name string, share float64) {
@@ -141,6 +153,9 @@ func (c *Config) validateEvents(p *problems) {
 	}
 	switch c.Scenario {
 	case Storm:
+		if c.Node > 0 {
+			break
+		}
 		some("kill", c.Kill)
 	case Slow:
 		some("slow", c.Slow)

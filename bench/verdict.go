@@ -149,7 +149,7 @@ func (r *run) steadiness(from int64) {
 		s := d.Stalls[0]
 		v.Why = append(v.Why, fmt.Sprintf("no delivery for %s, from %.1f s after the start%s", result.Duration(s.Took), s.At, more(n-1)))
 	}
-	if r.cfg.silentRun() || r.cfg.Kill > 0 || r.cfg.Slow > 0 || r.result.Interrupted {
+	if r.cfg.silentRun() || r.cfg.eventful() || r.result.Interrupted {
 		return // a planned event is not a drift
 	}
 	deliveries, latency := r.seriesUntil(r.end)

@@ -16,6 +16,9 @@ import (
 // processes of one.
 type watch struct {
 	pids    []int
+	node    int                   // the process that ends during the run; 0 for none
+	last    map[int]observe.Usage // by process: when it was read last
+	lastMu  sync.Mutex
 	sampler *observe.Sampler
 	result  *result.Result
 
@@ -32,7 +35,7 @@ type watch struct {
 
 // newWatch finds the servers' processes and starts the watch's goroutine.
 func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, error) {
-	w := &watch{result: r, cpu: map[int64]time.Duration{}, quit: make(chan struct{})}
+	w := &watch{result: r, node: cfg.Node, last: map[int]observe.Usage{}, cpu: map[int64]time.Duration{}, quit: make(chan struct{})}
 	if local(targets) {
 		if len(cfg.PIDs) > 0 {
 			w.pids = cfg.PIDs
@@ -56,8 +59,8 @@ func newWatch(cfg *Config, targets []agent.Target, r *result.Result) (*watch, er
 	if _, err := w.sum(false); err != nil {
 		return nil, fmt.Errorf("pid: %w", err)
 	}
-	r.Target.PID, r.Target.Command = w.pids[0], observe.Command(w.pids[0])
-	w.sampler = observe.NewSampler(w.pids[0], cfg.Metrics)
+	r.Target.PID, r.Target.Command = w.stays(), observe.Command(w.stays())
+	w.sampler = observe.NewSampler(w.stays(), cfg.Metrics)
 	w.done.Go(w.look)
 	return w, nil
 }
@@ -97,7 +100,7 @@ func (w *watch) look() {
 // sum returns the usage of all processes together.
 func (w *watch) sum(memory bool) (all observe.Usage, err error) {
 	for _, pid := range w.pids {
-		u, err := observe.Read(pid, memory)
+		u, err := w.one(pid, memory)
 		if err != nil {
 			return all, err
 		}
@@ -106,6 +109,31 @@ func (w *watch) sum(memory bool) (all observe.Usage, err error) {
 		all.PSS += u.PSS
 	}
 	return all, nil
+}
+
+// one returns the usage of a process. A node that has ended keeps the CPU time that it had, and has no memory.
+func (w *watch) one(pid int, memory bool) (observe.Usage, error) {
+	u, err := observe.Read(pid, memory)
+	if pid != w.node {
+		return u, err
+	}
+	w.lastMu.Lock()
+	defer w.lastMu.Unlock()
+	if err != nil || u.RSS == 0 {
+		return observe.Usage{CPU: w.last[pid].CPU}, nil
+	}
+	w.last[pid] = u
+	return u, nil
+}
+
+// stays returns the first process that does not end during the run.
+func (w *watch) stays() int {
+	for _, pid := range w.pids {
+		if pid != w.node {
+			return pid
+		}
+	}
+	return w.pids[0]
 }
 
 // read returns the usage of the servers, or the zero Usage if none is visible.

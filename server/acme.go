@@ -17,11 +17,6 @@ func (s *Server) acmeConfig() certs.ACMEConfig {
 	return c
 }
 
-func (c Config) acmeConfig() certs.ACMEConfig {
-	t := &c.TLS
-	return certs.ACMEConfig{Domains: t.ACMEDomains, Cache: t.ACMECache, Email: t.ACMEEmail, Directory: t.ACMEDirectory, CA: t.ACMECA}
-}
-
 // openACME returns the answer to the checks of the CA, or nil without ACME.
 func (s *Server) openACME() (a *certs.ACME, challenge func(*tls.ClientHelloInfo) (*tls.Certificate, error), err error) {
 	if len(s.cfg.TLS.ACMEDomains) == 0 {
@@ -47,11 +42,7 @@ func (s *Server) runACME(ctx context.Context) {
 func (s *Server) useIssued(r certs.ACMEResult) {
 	if r.Err != nil {
 		s.metrics.ACMEFailures.Inc()
-		what := "no ACME certificate"
-		if r.InUse {
-			what = "ACME certificate not renewed: the present one stays in use"
-		}
-		s.log.Error(what, "domain", r.Domain, "error", r.Err, "advice", r.Advice, "retry_in", r.Retry.String())
+		s.log.Error("ACME certificate not issued, or not renewed", "domain", r.Domain, "in_use", r.InUse, "error", r.Err, "advice", r.Advice, "retry_in", r.Retry.String())
 		return
 	}
 	s.tls.certs.SetACME(r.Domain, r.Cert)

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/throng-chat/throng/server/certs"
 )
 
 const maxACMEDomains = 100
@@ -52,4 +54,9 @@ func validDomain(name string) bool {
 		return label == "" || len(label) > 63 || strings.Trim(label, "-") != label ||
 			strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != ""
 	})
+}
+
+func (c Config) acmeConfig() certs.ACMEConfig {
+	t := &c.TLS
+	return certs.ACMEConfig{Domains: t.ACMEDomains, Cache: t.ACMECache, Email: t.ACMEEmail, Directory: t.ACMEDirectory, CA: t.ACMECA}
 }

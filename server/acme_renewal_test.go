@@ -83,7 +83,7 @@ func TestARenewalThatFailsIsReported(t *testing.T) {
 	log := &lockedBuffer{}
 	s := startLogging(t, log, func(c *Config) { au.configure(c, cache, "chat.example") }, func(*Server) {})
 	eventually(t, "the failure", func() bool { return value(t, s, "throng_tls_acme_failures_total", "") == 1 })
-	if got := log.String(); !strings.Contains(got, "the present one stays in use") || !strings.Contains(got, "domain=chat.example") ||
+	if got := log.String(); !strings.Contains(got, "in_use=true") || !strings.Contains(got, "domain=chat.example") ||
 		!strings.Contains(got, "reason of the CA: ") || !strings.Contains(got, "port 443 of the domain") {
 		t.Errorf("got the log %s", got)
 	}

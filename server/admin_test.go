@@ -112,7 +112,7 @@ func TestTheAdminPortClosesAConnection(t *testing.T) {
 func TestThePublicPortHasNoAdminPaths(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	for _, path := range []string{"/metrics", "/connections", "/healthz", "/debug/pprof/", "/debug/pprof/heap", "/admin", "/api/info"} {
+	for _, path := range []string{"/metrics", "/connections", "/healthz", "/docs/", "/debug/pprof/", "/debug/pprof/heap", "/admin", "/api/info"} {
 		resp, err := publicHTTP.Get("http://" + s.Addr().String() + path)
 		if err != nil {
 			t.Fatal(err)

@@ -89,6 +89,8 @@ func (c *Config) checkAPISecret(k *APIKey, secrets map[string]string, ce *config
 	switch {
 	case sources != 1:
 		ce.add("key", nil, "one of key, environment and file must be set: the key, the name of a variable, or a file with the key")
+	case source == "environment" && k.Secret == "":
+		ce.add(source, k.Environment, "the variable is not set or empty: it must have the key. Under systemd it may be in the file of EnvironmentFile=")
 	case source != "key" && k.Secret == "":
 		ce.add(source, nil, "has no key: it is missing or empty")
 	case !validSecret(secret):

@@ -117,7 +117,7 @@ func TestAPIKeysAreChecked(t *testing.T) {
 		{"api.keys.key", "the key must have at least 16", with(func(k *APIKey) { k.Key = "HUSHHUSH" })},
 		{"api.keys.key", `has the same key as "a"`, with(func(k *APIKey) { k.Key = good.Key })},
 		{"api.keys.key", `has the same key as "default"`, with(func(k *APIKey) { k.Key = "fedcba9876543210" })},
-		{"api.keys.environment", "has no key: it is missing or empty", with(func(k *APIKey) { k.Key, k.Environment = "", "X" })},
+		{"api.keys.environment", `environment = "X": the variable is not set or empty`, with(func(k *APIKey) { k.Key, k.Environment = "", "X" })},
 		{"api.keys.file", "the key must have at least 16", with(func(k *APIKey) { k.Key, k.File, k.Secret = "", "f", "HUSH HUSH HUSH HUSH" })},
 	} {
 		c := DefaultConfig()

@@ -43,6 +43,7 @@ func (c *Config) chatConfig() chat.Config {
 		Rate:                  c.Rate,
 		RateUser:              c.RateUser,
 		RateAddress:           c.RateAddress,
+		Cluster:               c.isNode(),
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -145,7 +146,8 @@ func TestReloadsAndOperatorsAreAudited(t *testing.T) {
 		fmt.Sprint(got["needs_restart"]) != "[ping-timeout]" || got["result"] != "done" {
 		t.Errorf("got %v", got)
 	}
-	if got := all[2]; got["action"] != "reload" || got["actor_type"] != "admin" || got["error"] != "the mistake" || got["result"] != "rejected" {
+	if got := all[2]; got["action"] != "reload" || got["actor_type"] != "admin" || got["error"] != "the mistake" || got["result"] != "rejected" ||
+		fmt.Sprint(got["settings"]) != "[]" || fmt.Sprint(got["needs_restart"]) != "[]" {
 		t.Errorf("got %v", got)
 	}
 	if got := all[3]; got["action"] != "close_connection" || got["actor_type"] != "admin" || got["connection"] == "" {
@@ -170,7 +172,8 @@ func TestThePageHasTheAuditLog(t *testing.T) {
 			t.Errorf("%s is not a method", method)
 		}
 	}
-	doctable.Same(t, "actions", actions, append(methods, string(audit.Started), string(audit.Stopped), string(audit.Reload), string(audit.CloseConnection), string(audit.Dropped)))
+	methods = append(methods, slices.Collect(maps.Keys(api.AuditedOfOperators))...)
+	doctable.Same(t, "actions", actions, append(methods, string(audit.Started), string(audit.Stopped), string(audit.Reload), string(audit.CloseConnection), string(audit.Drain), string(audit.Export), string(audit.Dropped)))
 }
 
 // Each act of a user on a room is a line with that user.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // mixedMember is an SDK client that joins rooms with and without deltas, and checks each publication.
@@ -154,7 +155,7 @@ func TestDeltasNeverShareAContext(t *testing.T) {
 	o := chat.DefaultRoom()
 	o.Delta = true
 	const withContext, withoutContext = "permessage-deflate; client_max_window_bits", "permessage-deflate; server_no_context_takeover"
-	for seed := range uint64(3) {
+	for seed := range uint64(testkit.Share(3)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, func(c *Config) { c.Rooms, c.Rate = []chat.RoomOptions{o}, 0 })

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // keeperSDK is an SDK client whose decompressor keeps its window, the standard library's.
@@ -173,7 +174,7 @@ func TestASessionInSeveralRoomsKeepsItsWindow(t *testing.T) {
 	delta, alone := chat.DefaultRoom(), chat.DefaultRoom()
 	delta.Pattern, delta.Delta = "delta", true
 	alone.Pattern, alone.CompressionContext = "alone", false
-	for seed := range uint64(3) {
+	for seed := range uint64(testkit.Share(3)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, func(c *Config) { c.Rooms, c.Rate = []chat.RoomOptions{delta, alone}, 0 })

@@ -5,10 +5,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/consumer/kafkasource"
+	"github.com/throng-chat/throng/server/consumer/natssource"
+	"github.com/throng-chat/throng/server/consumer/pgsource"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/settings"
 	"github.com/throng-chat/throng/server/token"
@@ -20,6 +24,7 @@ type Config struct {
 	Listen         string        `name:"listen" default:"127.0.0.1:3000" help:"Address of the plain port of the chat, host:port, or unix:/path for a Unix socket; off for none, with --tls-listen."`
 	Admin          string        `name:"admin" default:"127.0.0.1:3001" help:"Address of the admin port (health, metrics, connections, profiles), host:port or unix:/path; off for none."`
 	TLSListen      string        `name:"tls-listen" default:"off" help:"Address of the TLS port, host:port, with the certificates of the table [tls]; off for none."`
+	GRPCListen     string        `name:"grpc-listen" default:"off" help:"Address of the gRPC API, host:port or unix:/path; off for none. It needs a key of the server API."`
 	Origins        []string      `name:"origin" reload:"yes" help:"Additional origin whose pages may connect: scheme://host[:port], https://*.example.com for subdomains, null for pages opened from a file, * for all. May be repeated."`
 	Hosts          []string      `name:"host" reload:"yes" help:"Name allowed in the Host header, in addition to IP addresses and localhost: NAME, *.NAME, * for all. Checked if throng listens on a loopback address or if --host is set. May be repeated."`
 	TrustedProxies []string      `name:"trusted-proxy" help:"Address or network of a proxy whose X-Forwarded-For header is trusted; unix for all peers of Unix sockets. May be repeated."`
@@ -54,6 +59,17 @@ type Config struct {
 	Data      string `name:"data" default:"auto" help:"Data directory of durable rooms; off for none; auto for $STATE_DIRECTORY/data if systemd sets it, otherwise none."`
 	DataBytes int    `name:"data-bytes" type:"size" default:"256MiB" min:"1MiB" max:"65536MiB" help:"Disk space for the publications of durable rooms. Above it, the oldest are removed."`
 
+	Cluster           string   `name:"cluster" help:"Name of the cluster that this server is a node of; empty for a single server. With --nats, also the name of the data."`
+	Node              string   `name:"node" help:"Name of this node, which no other node of the cluster has."`
+	ClusterListen     string   `name:"cluster-listen" help:"Address of this node for the other nodes, host:port: one of --peers."`
+	Peers             []string `name:"peers" help:"Addresses of all nodes of the cluster, host:port, separated by commas: at least three."`
+	ClusterSecretFile string   `name:"cluster-secret-file" help:"File with the secret that all nodes of the cluster share."`
+
+	NATS         []string `name:"nats" help:"URLs of servers of an external NATS cluster with JetStream, separated by commas. It stores durable rooms, instead of --data."`
+	NATSCreds    string   `name:"nats-creds" help:"File with the credentials of a NATS user."`
+	NATSCA       string   `name:"nats-ca" help:"File with the certificates of the authorities of the NATS servers; empty for those of the system."`
+	NATSReplicas int      `name:"nats-replicas" default:"3" min:"1" max:"5" help:"NATS servers that store each record: 1, 3 or 5."`
+
 	RateConnectionsAddress int `name:"rate-connections-address" reload:"yes" default:"200" min:"1" max:"1000000" unit:"new connections a second" zero:"no limit" help:"New connections per second from one address, ten times as many in a burst; 0 for no limit."`
 
 	Rooms    []chat.RoomOptions  `table:"room" kong:"-"`
@@ -64,9 +80,22 @@ type Config struct {
 	Pairs    []CertificateFiles  `table:"tls.certificate" kong:"-"` // besides those of TLS.Cert, after them
 	Webhooks session.HooksConfig `table:"webhooks" kong:"-"`
 	WebPush  WebPushConfig       `table:"web-push" kong:"-"`
+	Page     PageConfig          `table:"page" kong:"-"`
+	Live     LiveConfig          `table:"live" kong:"-"`
+	Tracing  TracingConfig       `table:"tracing" kong:"-"`
+
+	ConsumerNATS     natssource.Config  `table:"consumer-nats" kong:"-"`
+	ConsumerKafka    kafkasource.Config `table:"consumer-kafka" kong:"-"`
+	ConsumerPostgres pgsource.Config    `table:"consumer-postgres" kong:"-"`
+
+	// For a program that embeds throng; not settings.
+	Mounted bool `kong:"-"` // clients come by Server.Handler; Listen may be off
 
 	Engine  broker.Engine `kong:"-"` // instead of the data directory, for tests; not a setting
-	Version string        `kong:"-"` // of the program, for /api/info; not a setting
+	Version string        `kong:"-"` // of the program, for /api/info and the metrics; not a setting
+	Commit  string        `kong:"-"` // of the program, for the metrics; not a setting
+
+	messages int `kong:"-"` // newest version of the messages between nodes, for tests; 0: that of the program
 }
 
 // APIConfig is the server API. It is off without a key, here or in Config.APIKeys.
@@ -97,6 +126,7 @@ type TLSConfig struct {
 	ACMEDirectory string   `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory"` // URL of the CA
 	ACMECA        string   `name:"acme-ca"`                                                                 // PEM file with the roots of the certificate of ACMEDirectory; empty for those of the system
 	Admin         bool     `name:"admin"`                                                                   // the admin port speaks TLS, too
+	GRPC          bool     `name:"grpc"`                                                                    // the port of the gRPC API speaks TLS, too
 	AdminClientCA string   `name:"admin-client-ca"`                                                         // PEM file; clients of the admin port need a certificate that it signs
 	MinVersion    string   `name:"min-version" default:"1.2" oneof:"1.2,1.3"`
 	Engine        string   `name:"engine" default:"llib" oneof:"llib,std" allowed:"llib or std: the TLS implementation that makes the handshakes"`
@@ -108,6 +138,17 @@ type CertificateFiles struct {
 	Key  string `name:"key"`  // PEM file with the private key
 }
 
+// LiveConfig is the live page of the admin port.
+type LiveConfig struct {
+	Password string `name:"password" reload:"yes" secret:"THRONG_LIVE_PASSWORD"` // of operators; empty for none
+}
+
+// TracingConfig is the export of traces. It is off without an endpoint.
+type TracingConfig struct {
+	Endpoint string `name:"endpoint"`                                                              // URL of the receiver: OTLP over HTTP
+	OneIn    int    `name:"one-in" reload:"yes" default:"100" min:"1" max:"1000000" unit:"traces"` // one of so many traces is sampled
+}
+
 // WebPushConfig is Web Push. It is off without a subject.
 type WebPushConfig struct {
 	Subject    string        `name:"subject"`                                                  // contact of the operator for push services: mailto: or https:
@@ -117,6 +158,13 @@ type WebPushConfig struct {
 	TTL        time.Duration `name:"ttl" default:"24h" min:"0" max:"672h" allowed:"0 to 672h"` // of a message for a browser that is offline
 
 	Roots *x509.CertPool `kong:"-"` // of the certificates of push services, for tests; nil for those of the system; not a setting
+}
+
+// PageConfig is the chat page.
+type PageConfig struct {
+	TokenURL     string   `name:"token-url" reload:"yes"`     // of the application, which returns a token for the reader; relative to the page, or https:
+	SignInURL    string   `name:"sign-in-url" reload:"yes"`   // of the application, where a reader signs in
+	EmbedOrigins []string `name:"embed-origins" reload:"yes"` // of the sites that may show the page in a frame
 }
 
 // DefaultConfig returns the default of each setting: a chat on the loopback interface.
@@ -135,11 +183,16 @@ func (c *Config) logLevel() (level slog.Level) {
 }
 
 // usesTLS reports whether a port speaks TLS.
-func (c *Config) usesTLS() bool { return c.TLSListen != "off" || c.TLS.Admin }
+func (c *Config) usesTLS() bool { return c.TLSListen != "off" || c.TLS.Admin || c.TLS.GRPC }
 
 // requiresProxyHeader reports whether trusted proxies must send a PROXY protocol header to a port, "listen" or "tls-listen".
 func (c *Config) requiresProxyHeader(port string) bool {
 	return c.ProxyProtocol == "on" || c.ProxyProtocol == port
+}
+
+// trustsAdminPort reports whether only this machine, or clients with a certificate, reach the admin port.
+func (c *Config) trustsAdminPort() bool {
+	return strings.HasPrefix(c.Admin, "unix:") || isLocal(c.Admin) || c.TLS.Admin && c.TLS.AdminClientCA != ""
 }
 
 // guestsAllowed reports whether clients without a token may connect.
@@ -147,7 +200,7 @@ func (c Config) guestsAllowed() bool {
 	if c.Guests != "auto" {
 		return c.Guests == "on"
 	}
-	if len(c.TrustedProxies) > 0 {
+	if len(c.TrustedProxies) > 0 || c.Mounted {
 		return false // the clients of a proxy may be on other machines
 	}
 	return isLocal(c.Listen) && isLocal(c.TLSListen)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -98,7 +99,7 @@ func gather(t testing.TB, s *Server, count int, kind string) {
 }
 
 func TestConnectionsAddNoGoroutine(t *testing.T) {
-	const count = 10_000
+	count := testkit.Share(10_000)
 	s := startServer(t, func(c *Config) { c.PingInterval, c.PingTimeout = 24*time.Hour, time.Hour }) // the clients do not answer pings
 	http.DefaultClient.CloseIdleConnections()
 	one := dial(t, s, "lobby")
@@ -106,7 +107,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	one.expect(ws.OpText, "x")
 	before := runtime.NumGoroutine()
 	gather(t, s, count, crowdJoined)
-	if got := s.sessions.Live.Load(); got != count+1 {
+	if got := s.sessions.Live.Load(); got != int64(count+1) {
 		t.Fatalf("got %d connections, want %d", got, count+1)
 	}
 	// The last handlers may still be returning.
@@ -114,7 +115,7 @@ func TestConnectionsAddNoGoroutine(t *testing.T) {
 	one.send(ws.OpText, "to all")
 	one.expect(ws.OpText, "to all")
 	eventually(t, "the message to be sent to all members", func() bool {
-		return value(t, s, "throng_deliveries_total", "") == count+2
+		return value(t, s, "throng_deliveries_total", "") == float64(count+2)
 	})
 	if got := runtime.NumGoroutine(); got > before+2 {
 		t.Errorf("got %d goroutines with %d connections, %d before", got, count, before)

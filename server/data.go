@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
@@ -18,17 +19,24 @@ import (
 // IsDataInUse reports whether New failed because another process uses the data directory, or because it has the data of another cluster or
 // program.
 func IsDataInUse(err error) bool {
-	inUse, foreign := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil)
-	return errors.As(err, &inUse) || errors.As(err, &foreign)
+	inUse, foreign, claimed := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil), (*natsbroker.ClaimedError)(nil)
+	return errors.As(err, &inUse) || errors.As(err, &foreign) || errors.As(err, &claimed)
 }
 
 // openData opens the data directory; nil if there is none.
 func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
 	dir := cfg.dataDir()
-	if cfg.Engine != nil || dir == "" {
+	if cfg.Engine != nil || !cfg.storesData() {
 		return cfg.Engine, nil
 	}
-	engine, err := natsbroker.Open(natsbroker.Options{Dir: dir, Log: log})
+	o := natsbroker.Options{Dir: dir, Log: log}
+	if err := cfg.join(&o); err != nil {
+		return nil, err
+	}
+	engine, err := natsbroker.Open(o)
+	if err != nil && o.External != nil {
+		return nil, fmt.Errorf("nats = %q: %w", strings.Join(cfg.NATS, ","), err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("data = %q: %w", dir, err)
 	}
@@ -51,14 +59,13 @@ func closeData(engine broker.Engine) error {
 	return nil
 }
 
-// drainDurable waits until the publications in durable rooms that were accepted are on disk, for at most a time. Later ones are rejected.
-func drainDurable(d *chat.Durable, most time.Duration, log *slog.Logger) {
-	if d == nil {
-		return
-	}
+// drainRooms waits until the publications in durable rooms that were accepted are on disk, for at most a time. Later ones are rejected.
+func drainRooms(logs []*chat.Durable, most time.Duration, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
-	if err := d.Close(ctx); err != nil {
-		log.Error("publications in durable rooms are not on disk, and were not acknowledged", "error", err)
+	for _, d := range logs {
+		if err := d.Close(ctx); err != nil {
+			log.Error("publications in durable rooms are not on disk, and were not acknowledged", "error", err)
+		}
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"strings"
 )
 
-// dataDir returns the path of the data directory; "" for none.
+// dataDir returns the path of the data directory; "" for none, also if servers of NATS store the data.
 func (c *Config) dataDir() string {
+	if len(c.NATS) > 0 {
+		return ""
+	}
 	switch c.Data {
 	case "off":
 		return ""
@@ -23,4 +26,4 @@ func (c *Config) dataDir() string {
 }
 
 // storesData reports whether the server has a storage engine.
-func (c *Config) storesData() bool { return c.Engine != nil || c.dataDir() != "" }
+func (c *Config) storesData() bool { return c.Engine != nil || len(c.NATS) > 0 || c.dataDir() != "" }

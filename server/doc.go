@@ -15,6 +15,10 @@
 //	chat: Hub.Propose --> home: open record, Log.Append --> broker/natsbroker: one synced record --> home: done --> chat: history, Shard, reply
 //	      offset          many publications in one         data directory
 //
+// In a cluster each room has such a log, with one owner. A publication of another node goes to the owner, and the record comes back to all nodes:
+//
+//	chat: forward --> cluster/link, cluster --> owner: chat.Serve --> home --> broker --> cluster: all nodes --> home.Apply --> chat: replay, Shard, reply
+//
 // The life of a connection:
 //
 //	edge: Acceptor --> authorize --> plain.Open or Sessions.Open --> fanout: the shard writes the 101 and adds the socket to the event loop

@@ -45,7 +45,10 @@ func TestThePageOfOperationsHasEveryMetric(t *testing.T) {
 	s := startHooked(t, startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{}}`)}), func(c *Config) {
 		withTLS(t)(c)
 		c.Engine = newFake(t).Start("a")
+		c.Cluster, c.Node, c.Peers, c.ClusterListen = "test", "a", testPeers, testPeers[0]
 		c.WebPush.Subject = "mailto:ops@chat.example"
+		c.Tracing.Endpoint = "http://127.0.0.1:1"
+		c.ConsumerNATS.Stream, c.ConsumerNATS.URL = "CHAT", "nats://127.0.0.1:1" // nobody listens there
 	})
 	registered := registeredMetrics(t, s)
 	meanings := map[string]string{}

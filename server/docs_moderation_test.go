@@ -19,7 +19,7 @@ func TestThePageOfModerationHasTheMethods(t *testing.T) {
 	t.Parallel()
 	methods := api.APIMethods()
 	// The methods of Centrifugo and those of rosters are on another page.
-	for _, method := range []string{"room_create", "room_update", "room_delete", "members_add", "members_remove", "members_role", "members", "rooms", "publish", "broadcast", "subscribe", "unsubscribe", "disconnect", "refresh", "presence",
+	for _, method := range []string{"room_create", "room_update", "room_delete", "members_add", "members_remove", "members_role", "members", "rooms", "timeline", "publish", "broadcast", "subscribe", "unsubscribe", "disconnect", "refresh", "presence",
 		"presence_stats", "history", "history_remove", "channels", "info", "batch"} {
 		delete(methods, method)
 	}

@@ -31,8 +31,8 @@ func TestThePageOfTheProtocolHasEveryCommand(t *testing.T) {
 	doctable.Same(t, "commands", onPage, inProtocol)
 }
 
-// docs/protocol.md has the SDKs that the tests use, and their versions.
-func TestThePageOfTheProtocolHasTheTestedSDKs(t *testing.T) {
+// docs/compatibility.md has the SDKs that the tests use, and their versions.
+func TestThePageOfCompatibilityHasTheTestedSDKs(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("sdk/package.json")
 	if err != nil {
@@ -65,7 +65,7 @@ func TestThePageOfTheProtocolHasTheTestedSDKs(t *testing.T) {
 		want = append(want, fmt.Sprintf("%s %s %s", match[1], match[2], sdk.registry))
 	}
 	var got []string
-	for _, row := range doctable.Rows(t, "protocol.md", "package", "version", "registry", "use") {
+	for _, row := range doctable.Rows(t, "compatibility.md", "package", "version", "registry", "use") {
 		got = append(got, strings.Trim(row[0], "`")+" "+row[1]+" "+row[2])
 	}
 	slices.Sort(got)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -24,7 +25,7 @@ type parsedSource struct {
 	dir string
 }
 
-// parsedSources are the sources of the server and of the command.
+// parsedSources are the sources of the server and of the command on this system, without build tags.
 var parsedSources = sync.OnceValues(func() ([]parsedSource, error) {
 	var all []parsedSource
 	for _, root := range []string{".", filepath.Join("..", "cmd", "throng")} {
@@ -36,6 +37,9 @@ var parsedSources = sync.OnceValues(func() ([]parsedSource, error) {
 				return fs.SkipDir
 			case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 				return nil
+			}
+			if of, err := build.Default.MatchFile(filepath.Split(path)); err != nil || !of {
+				return err // for another system or another build tag
 			}
 			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 			all = append(all, parsedSource{f, filepath.Dir(path)})

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"encoding/json"
+	"go/ast"
 	"io"
 	"maps"
 	"net/http"
@@ -30,6 +31,29 @@ func TestThePageOfWebhooksHasEveryEvent(t *testing.T) {
 		onPage = append(onPage, codeNames(row[0])...)
 	}
 	doctable.Same(t, "events", onPage, session.AllEvents)
+}
+
+// docs/webhooks.md has every rpc method that throng answers itself.
+func TestThePageOfWebhooksHasEveryMethodOfThrong(t *testing.T) {
+	t.Parallel()
+	onPage, sources := []string{}, []string{"redact"} // its condition is in the code of ownMethod
+	for _, row := range doctable.Rows(t, "webhooks.md", "method of throng", "while") {
+		onPage = append(onPage, codeNames(row[0])...)
+	}
+	eachNode(t, func(_ parsedSource, n ast.Node) {
+		lit, ok := n.(*ast.CompositeLit)
+		if !ok {
+			return
+		}
+		if m, ok := lit.Type.(*ast.MapType); !ok || typeName(m.Value) != "rpcMethod" {
+			return
+		}
+		for _, e := range lit.Elts {
+			name, _ := literalOf(e.(*ast.KeyValueExpr).Key)
+			sources = append(sources, name)
+		}
+	})
+	doctable.Same(t, "methods", onPage, sources)
 }
 
 // sentFields collects the fields of the webhook requests, by event and by kind of client.

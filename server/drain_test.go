@@ -19,7 +19,8 @@ import (
 func TestAShutdownSendsACloseToEveryClient(t *testing.T) {
 	t.Parallel()
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "off", testTimeout
+	// An address of its own: on 127.0.0.1 a parallel test may listen on the port as soon as it is free.
+	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.77.1:0", "off", testTimeout
 	s, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

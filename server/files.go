@@ -5,6 +5,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/throng-chat/throng/server/grpcapi"
+	"github.com/throng-chat/throng/server/tracing"
 	"github.com/throng-chat/throng/server/webhook"
 	"github.com/throng-chat/throng/server/webpush"
 )
@@ -31,9 +33,16 @@ func (c Config) openFiles() (files, most int, err error) {
 	if c.Webhooks.URL != "" {
 		reserved += webhook.MaxFiles
 	}
+	if c.GRPCListen != "off" {
+		reserved += grpcapi.MaxConnections
+	}
 	if c.WebPush.Subject != "" {
 		reserved += webpush.MaxFiles
 	}
+	if c.Tracing.Endpoint != "" {
+		reserved += tracing.MaxFiles
+	}
+	reserved += c.consumerFiles()
 	most = files - reserved
 	switch {
 	case most < 1:

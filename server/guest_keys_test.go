@@ -2,10 +2,14 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/throng-chat/throng/server/broker"
 	"testing/synctest"
 	"time"
 
@@ -16,7 +20,7 @@ import (
 func TestGuestKeysRotateDaily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t)
-		table, err := fake.Start("a").Table(t.Context(), keyTable)
+		table, err := fake.Start("a").Table(t.Context(), broker.KeyTable)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,4 +65,53 @@ func TestGuestKeysRotateDaily(t *testing.T) {
 			t.Errorf("got keys %v, error %v; want %v", ids(), err, all)
 		}
 	})
+}
+
+// A clock that was ahead does not end the rotation.
+func TestAGuestKeyOfTheFutureIsReplaced(t *testing.T) {
+	t.Parallel()
+	table, err := newFake(t).Start("a").Table(t.Context(), broker.KeyTable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inUse []token.GuestKey
+	keys := guestKeys{table: table, use: func(k []token.GuestKey) { inUse = k }, log: slog.New(slog.DiscardHandler)}
+	for _, c := range []struct {
+		ahead time.Duration
+		keys  int
+	}{{time.Hour, 1}, {10 * guestKeyLife, 2}} { // the clock of another node may be ahead by less
+		value, err := json.Marshal(storedGuestKeys{guestKeysVersion, []storedGuestKey{{token.NewGuestKey(), time.Now().Add(c.ahead).Unix()}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := table.Put(t.Context(), guestKeyName, value, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := keys.update(t.Context()); err != nil || len(inUse) != c.keys {
+			t.Errorf("%v ahead: got %d keys, %v; want %d", c.ahead, len(inUse), err, c.keys)
+		}
+	}
+}
+
+// A start fails on a stored key that it cannot use, so an import must find it.
+func TestStoredKeysThatTheServerCannotUseAreNamed(t *testing.T) {
+	t.Parallel()
+	good, err := json.Marshal(storedGuestKeys{guestKeysVersion, []storedGuestKey{{token.NewGuestKey(), 5}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ key, value, want string }{
+		{guestKeyName, string(good), ""},
+		{guestKeyName, `{"v":1,"keys":[]}`, ""},
+		{guestKeyName, `"rubbish"`, "cannot unmarshal"},
+		{guestKeyName, `{"v":2}`, "version 2: this throng reads version 1"},
+		{guestKeyName, `{"v":1,"keys":[{"id":"a"}]}`, "key 0: the id has 1 bytes, and the secret has 0"},
+		{guestKeyName, strings.Replace(string(good), `"id":"`, `"id":"","x":"`, 1), "key 0: the id has 0 bytes"},
+		{webPushKeyName, "rubbish", "want a private key"},
+		{"other", "x", `key "other": must be guest or web-push`},
+	} {
+		if err := CheckStoredKey(c.key, []byte(c.value)); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s %s: got %v, want %q", c.key, c.value, err, c.want)
+		}
+	}
 }

@@ -52,6 +52,7 @@ func TestHAProxyNamesTheClient(t *testing.T) {
 		{fmt.Sprintf("%s send-proxy-v2-ssl-cn check-ssl verify none", overTCP.TLSAddr()), overTCP, true},
 		{fmt.Sprintf("unix@%s send-proxy-v2", path), overUnix, false},
 	}
+	// A check may take as long as inter; fastinter is the time between the checks until the server is known to be up.
 	config := "defaults\n mode tcp\n timeout connect 60s\n timeout client 60s\n timeout server 60s\n timeout check 60s\n"
 	addresses := make([]net.Addr, len(servers))
 	command := exec.Command(haproxy, "-db", "-f", filepath.Join(t.TempDir(), "haproxy.cfg"))
@@ -59,7 +60,7 @@ func TestHAProxyNamesTheClient(t *testing.T) {
 		var file *os.File
 		addresses[i], file = inherited(t)
 		command.ExtraFiles = append(command.ExtraFiles, file)
-		config += fmt.Sprintf("listen proxy%d\n bind fd@%d\n server throng %s check inter 100ms fall 1000\n", i, 3+i, to.line)
+		config += fmt.Sprintf("listen proxy%d\n bind fd@%d\n server throng %s check inter 60s fastinter 100ms fall 1000\n", i, 3+i, to.line)
 	}
 	if err := os.WriteFile(command.Args[3], []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func plainHandshake(t *testing.T, s *Server, room string, second bool) (*http.Re
 		t.Fatal(err)
 	}
 	defer c.conn.Close()
-	c.write([]byte(fmt.Sprintf("GET /app.js HTTP/1.1\r\nHost: %s\r\n\r\n", s.Addr())))
+	c.write([]byte(fmt.Sprintf("GET /emoji.json HTTP/1.1\r\nHost: %s\r\n\r\n", s.Addr())))
 	reader := bufio.NewReader(c.conn)
 	first, err := http.ReadResponse(reader, nil)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestARebindingPageIsRejectedOnAllPaths(t *testing.T) {
 	dial(t, s, "lobby")
 	for _, tt := range []struct{ port, method, path string }{
 		{public, "GET", "/"},
-		{public, "GET", "/app.js"},
+		{public, "GET", "/page.js"},
 		{public, "GET", "/none"},
 		{public, "POST", edge.GuestPath},
 		{public, "POST", "/api/info"},
@@ -31,6 +31,7 @@ func TestARebindingPageIsRejectedOnAllPaths(t *testing.T) {
 		{admin, "GET", "/healthz"},
 		{admin, "GET", "/readyz"},
 		{admin, "GET", "/metrics"},
+		{admin, "GET", "/docs/"},
 		{admin, "GET", "/connections"},
 		{admin, "DELETE", "/connections/1"},
 		{admin, "GET", "/debug/pprof/"},
@@ -55,8 +56,8 @@ func TestARebindingPageIsRejectedOnAllPaths(t *testing.T) {
 	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeHost); got != 2 {
 		t.Errorf("got %v handshakes counted, want 2", got)
 	}
-	if got := value(t, s, "throng_http_refused_total", metrics.RejectedHost); got != 14 {
-		t.Errorf("got %v requests counted, want 14", got)
+	if got := value(t, s, "throng_http_refused_total", metrics.RejectedHost); got != 15 {
+		t.Errorf("got %v requests counted, want 15", got)
 	}
 	var page struct{ Total int }
 	getJSON(t, s, "/connections", &page)

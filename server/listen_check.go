@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/natsbroker"
 	"github.com/throng-chat/throng/server/netpoll"
 )
 
@@ -49,7 +51,7 @@ func isUnix(address string) bool {
 func (c Config) CheckAddresses() error {
 	var ce configErrors
 	var others []boundAddress
-	for _, setting := range []boundAddress{{name: "listen", text: c.Listen}, {name: "tls-listen", text: c.TLSListen}, {name: "admin", text: c.Admin}} {
+	for _, setting := range []boundAddress{{name: "listen", text: c.Listen}, {name: "tls-listen", text: c.TLSListen}, {name: "admin", text: c.Admin}, {name: "grpc-listen", text: c.GRPCListen}} {
 		if setting.text == "off" {
 			continue
 		}
@@ -140,4 +142,37 @@ func withoutAddress(err error) error {
 		return fmt.Errorf("%s: %s", lookup.Name, lookup.Err)
 	}
 	return err
+}
+
+// checkCluster checks the settings of a cluster together.
+func (c *Config) checkCluster(ce *configErrors) {
+	c.checkNATS(ce)
+	if len(c.NATS) > 0 {
+		return
+	}
+	if c.Cluster == "" {
+		for _, s := range []struct{ key, value string }{
+			{"node", c.Node}, {"cluster-listen", c.ClusterListen}, {"peers", strings.Join(c.Peers, ",")}, {"cluster-secret-file", c.ClusterSecretFile},
+		} {
+			if s.value != "" {
+				ce.add(s.key, s.value, "needs cluster, the name of the cluster")
+			}
+		}
+		return
+	}
+	if err := broker.CheckKey(c.Cluster); err != nil {
+		ce.add("cluster", c.Cluster, "must be 1 to 64 of a-z, A-Z, 0-9, '-', '_'")
+	}
+	if !c.storesData() {
+		ce.add("cluster", c.Cluster, `needs a data directory: set data = "DIR", or --data DIR`)
+	}
+	if c.ClusterSecretFile == "" && c.Engine == nil {
+		ce.add("cluster-secret-file", c.ClusterSecretFile, "must be a file with the secret that all nodes share: %d bytes or more", natsbroker.MinSecret)
+	}
+	if err := (natsbroker.Join{Node: c.Node, Listen: c.ClusterListen, Peers: c.Peers}).Check(); err != nil {
+		var wrong *natsbroker.JoinError
+		if errors.As(err, &wrong) {
+			ce.add(map[string]string{"Node": "node", "Listen": "cluster-listen", "Peers": "peers"}[wrong.Field], wrong.Found, "%s", wrong.Allowed)
+		}
+	}
 }

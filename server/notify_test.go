@@ -66,6 +66,7 @@ func TestOfflineMembersAreNotifiedByTheWebhook(t *testing.T) {
 	s := startHooked(t, a, notifying(t, nil))
 	belongs(t, s, "team:tea", "ann", "bob", "cat", "dan")
 	belongs(t, s, "team:news", "ann", "bob")
+	belongs(t, s, "team:other", "cat")
 	ann, cat := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("cat"))
 	if got := cat.rpc("mute", `{"channel":"team:other"}`); got != `{"mutes":{"team:other":0},"dnd":{},"browsers":0}` {
 		t.Errorf("mute: got %s", got)
@@ -232,6 +233,45 @@ func TestCallsAboutNotificationsAreChecked(t *testing.T) {
 	}
 }
 
+// A user mutes the rooms that may notify it, and no others.
+func TestWhoMayMuteARoom(t *testing.T) {
+	t.Parallel()
+	service := pushtest.Start(t)
+	s := startServer(t, func(c *Config) {
+		c.Token.HMACSecret = testSecret
+		notifying(t, service)(c)
+		token := chatRoom("token:*")
+		token.Subscribe = chat.WithToken
+		c.Rooms = append(c.Rooms, token, chatRoom("open:*"))
+	})
+	belongs(t, s, "team:tea", "ann")
+	belongs(t, s, "token:tea", "ann")
+	const denied = `"code":103,"message":"permission denied"`
+	for _, c := range []struct{ user, room, want string }{
+		{"ann", "team:tea", `"team:tea":0`},
+		{"ann", "token:tea", `"token:tea":0`}, // its messages notify her, although she has no token for it
+		{"ann", "dialog#ann,bob", `"dialog#ann,bob":0`},
+		{"eve", "open:a", `"open:a":0`},
+		{"eve", "team:tea", denied},
+		{"eve", "token:tea", denied},
+		{"eve", "dialog#ann,bob", denied},
+		{"eve", "$priv", denied},
+	} {
+		by := connectSDK(t, s, tokenOf(c.user)) // each connection has its own rate
+		if got := by.rpc("mute", fmt.Sprintf(`{"channel":%q}`, c.room)); !strings.Contains(got, c.want) {
+			t.Errorf("%s mutes %s: got %s, want %s", c.user, c.room, got, c.want)
+		}
+		by.conn.Close()
+	}
+	eve := connectSDK(t, s, tokenOf("eve"))
+	if got := eve.rpc("notifications", `{}`); !strings.Contains(got, `"mutes":{"open:a":0}`) {
+		t.Errorf("got %s, want the room that she may join", got)
+	}
+	if got := eve.rpc("unmute", `{"channel":"team:tea"}`); !strings.Contains(got, `"mutes"`) {
+		t.Errorf("unmute: got %s, want the settings", got)
+	}
+}
+
 // Without the event and without Web Push, the methods belong to the application.
 func TestMethodsOfNotificationsBelongToTheApplicationWithoutThem(t *testing.T) {
 	t.Parallel()
@@ -263,6 +303,7 @@ func TestPreferencesSurviveARestart(t *testing.T) {
 			got := ann.rpc("push_key", `{}`)
 			if run == 0 {
 				key = got
+				belongs(t, s, "team:tea", "ann") // only members may mute the room
 				ann.rpc("mute", `{"channel":"team:tea"}`)
 				ann.rpc("dnd", `{"from":"22:00","to":"07:00"}`)
 				ann.rpc("push_subscribe", service.Subscribe("ann"))

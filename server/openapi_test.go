@@ -61,35 +61,38 @@ func forbidTheRest(v any) {
 	}
 }
 
+// openAPIPaths reads the references to schemas in openapi.json.
+var openAPIPaths = sync.OnceValues(func() (paths map[string]map[string]struct {
+	RequestBody openAPIBody `json:"requestBody"`
+	Responses   map[string]openAPIBody
+}, err error) {
+	doc := struct{ Paths any }{&paths}
+	err = json.Unmarshal(api.OpenAPI, &doc)
+	return paths, err
+})
+
+// openAPIBody is a request or a response in openapi.json.
+type openAPIBody struct {
+	Content map[string]struct {
+		Schema struct {
+			Ref string `json:"$ref"`
+		}
+	}
+}
+
 // schemaOf returns the name of the schema of a method; of is Answer or Request.
 func schemaOf(t testing.TB, method, of string) string {
 	t.Helper()
-	var doc struct {
-		Paths map[string]map[string]struct {
-			RequestBody struct {
-				Content map[string]struct {
-					Schema struct {
-						Ref string `json:"$ref"`
-					}
-				}
-			} `json:"requestBody"`
-			Responses map[string]struct {
-				Content map[string]struct {
-					Schema struct {
-						Ref string `json:"$ref"`
-					}
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(api.OpenAPI, &doc); err != nil {
+	paths, err := openAPIPaths()
+	if err != nil {
 		t.Fatal(err)
 	}
-	post := doc.Paths[api.Path+"/"+method]["post"]
-	ref := post.RequestBody.Content["application/json"].Schema.Ref
+	post := paths[api.Path+"/"+method]["post"]
+	body := post.RequestBody
 	if of == "Answer" {
-		ref = post.Responses["200"].Content["application/json"].Schema.Ref
+		body = post.Responses["200"]
 	}
+	ref := body.Content["application/json"].Schema.Ref
 	name, is := strings.CutPrefix(ref, "#/components/schemas/")
 	if !is {
 		t.Fatalf("openapi.json: %s of %s is %q, want a schema", of, method, ref)
@@ -173,8 +176,9 @@ func FuzzTheAPI(f *testing.F) {
 	f.Add("redact", `{"channel":"h:1","offset":18446744073709551615}`)
 	f.Add("revoke", `{"user":"u","issued_before":1,"expire_at":9999999999}`)
 	f.Add("moderation", `{}`)
+	f.Add("timeline", `{"channel":"c:1","around":"a","limit":1}`)
 	cfg := DefaultConfig()
-	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*")}, 1<<20
+	cfg.API.Key, cfg.Rooms, cfg.HistoryBytes = "0123456789abcdef", []chat.RoomOptions{roomWithHistory("h:*"), chatRoom("c:*")}, 1<<20
 	a := api.New(newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1), api.Config{Access: cfg.apiAccess()})
 	a.Timeout = time.Millisecond // no event loop runs
 	f.Fuzz(func(t *testing.T, name, params string) {

@@ -19,7 +19,7 @@ import (
 //
 // Without -count=1, go test takes a cached result of another run: it does not know that the tests depend on the variable.
 // Every server then has a TLS port besides, and dialPublic connects to it. Half of the connections use TLS 1.2. Tests whose subject is TCP itself
-// call plainOnly.
+// call plainOnly. Tests whose servers have TLS of their own are skipped.
 var overTLS = os.Getenv("THRONG_TEST_TLS")
 
 // plainOnly skips a test that does not run over TLS.
@@ -33,11 +33,15 @@ func plainOnly(t testing.TB, why string) {
 // tlsPorts has the TLS port of each server by its plain port, both as host:port.
 var tlsPorts sync.Map
 
-// prepareTLS configures the TLS port of a server, where the tests run over TLS.
+// prepareTLS configures the TLS port of a server, where the tests run over TLS. It skips a test that configures one itself: another run of the same
+// test proves nothing more.
 func prepareTLS(t testing.TB, cfg *Config) {
 	t.Helper()
-	if overTLS == "" || cfg.TLSListen != "off" {
+	if overTLS == "" {
 		return
+	}
+	if cfg.TLSListen != "off" {
+		plainOnly(t, "the test has a TLS port of its own")
 	}
 	withTLS(t)(cfg)
 	cfg.TLS.Engine = overTLS

@@ -28,10 +28,10 @@ var smallBuffer = net.Dialer{Control: func(_, _ string, c syscall.RawConn) error
 	return errors.Join(failed, err)
 }}
 
-const scriptRequest = "GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+const fileRequest = "GET /emoji.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 // unreadRequests have responses that fill the socket.
-var unreadRequests = strings.Repeat(scriptRequest, 10)
+var unreadRequests = strings.Repeat(fileRequest, 10)
 
 // dialSmall sends a request on a connection from an address and reads nothing.
 func dialSmall(t testing.TB, s *Server, ip, request string) net.Conn {
@@ -52,7 +52,7 @@ func dialSmall(t testing.TB, s *Server, ip, request string) net.Conn {
 // A client that does not read its response is closed, whether the unread bytes are in the process or in the kernel.
 func TestAnUnreadResponseIsClosed(t *testing.T) {
 	t.Parallel()
-	for name, request := range map[string]string{"in the kernel": scriptRequest, "in the process": unreadRequests} {
+	for name, request := range map[string]string{"in the kernel": fileRequest, "in the process": unreadRequests} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, func(c *Config) { c.MaxConnectionsAddress = 5 })
 			conn := dialSmall(t, s, "127.0.0.2", request)
@@ -210,7 +210,7 @@ func TestAHeadWithTheAPIKeyIsRecognized(t *testing.T) {
 		"POST /api/info?api_key=" + key + " HTTP/1.1\r\nHost: x\r\n\r\n":                    true,
 		"POST /api/info HTTP/1.1\r\nHost: x\r\nX-API-Key: wrong\r\n\r\n":                    false,
 		"POST /apis HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                  false,
-		"GET /app.js HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":                 false,
+		"GET /emoji.json HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + "\r\n\r\n":             false,
 		"POST /api/info HTTP/1.1\r\nHost: x\r\n: " + key + "\r\nX-API-Key: " + key + "\r\n": false,
 	} {
 		if got := s.edge.HasAPIKey([]byte(head)); got != want {

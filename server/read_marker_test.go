@@ -72,7 +72,7 @@ func TestWhoMayUseReadMarkers(t *testing.T) {
 	ann.enter("closed")
 	ann.publishIn("closed", `{"id":"a","text":"hello"}`)
 	bob := connectSDK(t, s, tokenOf("bob"))
-	const denied, bad, notChat = "103 permission denied", "107 bad request", "108 not available"
+	const denied, bad, notChat = "103 permission denied", "107 bad request", "108 not available: not a chat room"
 	for _, c := range []struct {
 		by                   *sdk
 		method, params, want string
@@ -102,12 +102,53 @@ func TestWhoMayUseReadMarkers(t *testing.T) {
 }
 
 // Without chat rooms, the application has these methods.
+// A user of the roster sees what it has not read without a subscription: also in rooms that only subscribers may read.
+func TestMembersSeeUnreadMessagesOfRoomsTheyHaveNotOpened(t *testing.T) {
+	t.Parallel()
+	team, direct := rosterRooms("team:*"), roomWithHistory("dialog#*")
+	team.Kind, direct.Kind, direct.Subscribe = chat.ChatRoom, chat.ChatRoom, chat.SignedIn
+	team.ReadHistory, direct.ReadHistory = chat.Subscribers, chat.Subscribers
+	token := team
+	token.Pattern, token.Subscribe = "token:*", chat.WithToken
+	s := startAPI(t, team, direct, token)
+	const pair = "dialog#ann,bob"
+	for _, room := range []string{"team:tea", "token:tea"} {
+		call(t, s, "members_add", fmt.Sprintf(`{"channel":%q,"users":["ann","bob","banned"]}`, room))
+		call(t, s, "publish", fmt.Sprintf(`{"channel":%q,"data":{"id":"a","text":"tea?"}}`, room))
+	}
+	ann := connectSDK(t, s, tokenOf("ann"))
+	ann.enter(pair)
+	ann.publishIn(pair, `{"id":"a","text":"tea?"}`)
+	call(t, s, "ban", `{"channel":"team:tea","user":"banned"}`)
+	bob, eve, banned := connectSDK(t, s, tokenOf("bob")), connectSDK(t, s, tokenOf("eve")), connectSDK(t, s, tokenOf("banned"))
+	all := bob.rpc("unread", `{}`)
+	for _, room := range []string{"team:tea", pair} {
+		if want := fmt.Sprintf(`%q:{"unread":1,"mentions":0,"upto":0,"last":{"id":"a"`, room); !strings.Contains(all, want) {
+			t.Errorf("got %s, want %s", all, want)
+		}
+	}
+	if strings.Contains(all, "token:tea") {
+		t.Errorf("got %s, which has a room to which the user may not subscribe", all)
+	}
+	bob.wantRPC("read", `{"channel":"team:tea","upto":1}`, `{"upto":1}`)
+	if got := bob.rpc("unread", `{"channels":["team:tea"]}`); !strings.Contains(got, `"unread":0,"mentions":0,"upto":1`) {
+		t.Errorf("unread after read: got %s", got)
+	}
+	if got := bob.rpc("timeline", `{"channel":"team:tea"}`); !strings.Contains(got, `"code":103`) {
+		t.Errorf("timeline: got %s, want error 103: only subscribers may read it", got)
+	}
+	none := `{"channels":{}}`
+	eve.wantRPC("unread", `{"channels":["team:tea","token:tea","`+pair+`"]}`, none)
+	banned.wantRPC("unread", `{"channels":["team:tea"]}`, none)
+	eve.wantRPC("read", `{"channel":"team:tea","upto":1}`, "103 permission denied")
+}
+
 func TestTheApplicationHasTheMethodsOfChatRoomsIfThereAreNone(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, roomWithHistory("data"))
 	ann := connectSDK(t, s, tokenOf("ann"))
 	for _, method := range []string{"read", "unread"} {
-		ann.wantRPC(method, `{}`, "108 not available")
+		ann.wantRPC(method, `{}`, "108 not available: no such method")
 	}
 }
 
@@ -180,6 +221,35 @@ func TestReceiptsOfASmallRoom(t *testing.T) {
 	if got := call(t, s, "history", `{"channel":"c","limit":-1}`); strings.Contains(got, "receipts") || !strings.Contains(got, `"offset":2,`) {
 		t.Errorf("got %s, want two messages", got)
 	}
+}
+
+// A client that joins later requests the receipts from before: those of users who are there, and those of the roster. Markers of others, and those of
+// a room without receipts, stay unknown.
+func TestALateJoinerRequestsReceipts(t *testing.T) {
+	t.Parallel()
+	small, quiet, closed := chatRoom("c*"), chatRoom("quiet"), chatRoom("closed")
+	small.Receipts, closed.Receipts = true, true
+	quiet.ReadHistory, closed.ReadHistory, small.ReadHistory = chat.Anyone, chat.Nobody, chat.Anyone
+	s := startAPI(t, closed, small, quiet)
+	ann, bob := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
+	call(t, s, "members_add", `{"channel":"c","users":["cat","dan"]}`)
+	ann.enter("c")
+	ann.publishIn("c", `{"id":"a","text":"hello"}`)
+	ann.publishIn("c", `{"id":"b","text":"bye"}`)
+	ann.wantRPC("read", `{"channel":"c","upto":2}`, `{"upto":2}`)
+	cat, eve := connectSDK(t, s, tokenOf("cat")), connectSDK(t, s, tokenOf("eve"))
+	cat.wantRPC("read", `{"channel":"c","upto":1}`, `{"upto":1}`)
+	eve.wantRPC("read", `{"channel":"c","upto":1}`, `{"upto":1}`) // neither in the presence nor in the roster
+	bob.enter("c")
+	bob.wantRPC("receipts", `{"channel":"c"}`, `{"upto":{"ann":2,"cat":1}}`)
+	bob.wantRPC("receipts", `{"channel":"c2"}`, `{"upto":{}}`)
+	bob.wantRPC("receipts", `{"channel":"quiet"}`, "108 not available: the room has no receipts")
+	bob.wantRPC("receipts", `{"channel":"closed"}`, "103 permission denied")
+	bob.wantRPC("receipts", `{"channel":""}`, "107 bad request")
+	for range chat.MaxReceiptMembers - 1 {
+		connectSDK(t, s, "").enter("c")
+	}
+	bob.wantRPC("receipts", `{"channel":"c"}`, `{"upto":{}}`)
 }
 
 // A client that reads as fast as it can is answered, and others lose nothing.

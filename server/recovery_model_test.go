@@ -13,6 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -33,7 +34,8 @@ func recoverAsModelled(t *testing.T, positions int) {
 	seed := uint64(time.Now().UnixNano())
 	m := newRecoveryModel(t, rand.New(rand.NewPCG(seed, 1)))
 	m.sessions.Positions.Stored.Max = positions
-	for range modelSteps {
+	steps := testkit.Share(modelSteps)
+	for range steps {
 		m.step()
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
@@ -42,13 +44,14 @@ func recoverAsModelled(t *testing.T, positions int) {
 	for _, s := range m.sessions.Shards {
 		m.work(s, len(s.Inbox))
 	}
+	enough := steps / 1000
 	if lost, lives := m.sessions.Positions.Dropped, len(m.log); positions == chat.MaxPositions && (lost > 0 || lives != len(m.names)) ||
-		positions < len(m.names) && (lost < 1000 || lives < 1000) {
+		positions < len(m.names) && (lost < uint64(enough) || lives < enough) {
 		t.Errorf("got %d positions lost, and %d lives of %d rooms", lost, lives, len(m.names))
 	}
 	// A model that never reached a case proves nothing about it.
 	for what, n := range m.did {
-		if n < 1000 {
+		if n < enough {
 			t.Errorf("only %d times: %s", n, what)
 		}
 	}
@@ -248,9 +251,27 @@ func (m *recoveryModel) join(c *modelClient, name string) {
 	c.session.Join([]*session.JoinAttempt{e}, func() []*protocol.Reply {
 		return []*protocol.Reply{{Subscribe: e.Result}}
 	})
-	if e.Err != nil {
-		m.t.Errorf("not joined: %v", e.Err)
+	if denied, known := m.denies(c, name); e.Err != nil && known && !denied {
+		m.t.Errorf("%s not joined: %v", name, e.Err)
+	} else if e.Err == nil && denied {
+		m.t.Errorf("%s joined by %s", name, c.session.Info().User)
 	}
+	if e.Err != nil {
+		m.did["not joined"]++
+		delete(c.awaiting, e)
+	}
+}
+
+// denies reports whether a client may not join a room. known is false if that depends on a change of unknown outcome.
+func (m *recoveryModel) denies(c *modelClient, name string) (denied, known bool) {
+	user := c.session.Info().User
+	if m.talk != nil && name == directRoom && user != "0" && user != "1" {
+		return true, true
+	}
+	if m.durable != nil && m.durable.sanctions != nil {
+		return m.durable.sanctions.bans(user, name)
+	}
+	return false, true
 }
 
 // work runs the first n jobs of a shard.

@@ -77,7 +77,7 @@ func TestRedactHasTheRates(t *testing.T) {
 			t.Fatalf("got %s for a missing publication", got)
 		}
 	}
-	accepted := 0
+	accepted, start := 0, time.Now()
 	for offset := range 50 {
 		switch got := redact("rated", offset+1); got {
 		case done:
@@ -87,8 +87,8 @@ func TestRedactHasTheRates(t *testing.T) {
 			t.Fatalf("got %s", got)
 		}
 	}
-	if accepted < 2 || accepted > 25 {
-		t.Errorf("got %d of 50 redactions at once in a room with one per second", accepted)
+	if most := mostAccepted(1, start); accepted < 2 || accepted > most {
+		t.Errorf("got %d of 50 redactions in a room with one per second, want 2 to %d", accepted, most)
 	}
 	s.sessions.Moderation.SetSlowMode("slow", time.Hour)
 	for offset, want := range []string{done, wait, wait} {

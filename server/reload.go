@@ -106,7 +106,7 @@ func (re *reloads) done(by audit.Actor, r admin.Reload) admin.Reload {
 	re.metrics.Reloads.WithLabelValues(r.Result).Inc()
 	re.audit.Record(audit.Entry{
 		Action: audit.Reload, Actor: by, Error: strings.Join(r.Errors, "; "),
-		Details: []slog.Attr{slog.Any("settings", r.Applied), slog.Any("needs_restart", r.NeedsRestart)},
+		Details: []slog.Attr{slog.Any("settings", append([]string{}, r.Applied...)), slog.Any("needs_restart", append([]string{}, r.NeedsRestart...))},
 	})
 	for _, text := range r.Errors {
 		re.log.Error("settings not reloaded: those before stay in use", "by", by.String(), "error", text)
@@ -122,18 +122,18 @@ func (re *reloads) done(by audit.Actor, r admin.Reload) admin.Reload {
 
 // apply checks a config, and puts its settings into use that may change. On an error nothing has changed. reloads.mu is held.
 func (re *reloads) apply(cfg Config) (settings.Changes, error) {
-	cfg.Version = re.config.Version
+	cfg.Version, cfg.Commit = re.config.Version, re.config.Commit
 	if err := cfg.Validate(); err != nil {
 		return settings.Changes{}, err
 	}
 	cfg = cfg.clone()
-	var kinds []string
+	var kept []string
 	if chat.ChangesKinds(re.config.Rooms, cfg.Rooms) {
 		// Which rooms are durable, and which are chat rooms, must not change while they exist.
-		kinds, cfg.Rooms = []string{"room"}, slices.Clone(re.config.Rooms)
+		kept, cfg.Rooms = re.roomChanges(cfg.Rooms), slices.Clone(re.config.Rooms)
 	}
 	changes := settings.Merge(&re.config, &cfg)
-	changes.NeedsRestart = append(changes.NeedsRestart, kinds...)
+	changes.NeedsRestart = append(changes.NeedsRestart, kept...)
 	loaded := cfg
 	if len(changes.NeedsRestart) > 0 {
 		if err := cfg.Validate(); err != nil {
@@ -154,6 +154,14 @@ func (re *reloads) apply(cfg Config) (settings.Changes, error) {
 	use()
 	re.config = loaded
 	return changes, nil
+}
+
+// roomChanges names the changes of the [[room]] tables. reloads.mu is held.
+func (re *reloads) roomChanges(rooms []chat.RoomOptions) []string {
+	only := re.config.clone()
+	only.Rooms = slices.Clone(rooms)
+	changes := settings.Merge(&re.config, &only)
+	return append(changes.NeedsRestart, changes.Reloadable...)
 }
 
 // clone returns a copy that shares no slice with c.

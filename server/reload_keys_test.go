@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -37,7 +38,7 @@ type effect struct {
 func TestEachReloadableSettingTakesEffect(t *testing.T) {
 	t.Parallel()
 	effects := map[string]effect{}
-	for _, group := range []map[string]effect{limitEffects(), accessEffects(), tokenEffects(t), apiEffects(), webhookEffects(t), roomEffects(t)} {
+	for _, group := range []map[string]effect{limitEffects(), accessEffects(), tokenEffects(t), apiEffects(), webhookEffects(t), roomEffects(t), pageEffects()} {
 		for key, e := range group {
 			effects[key] = e
 		}
@@ -54,6 +55,7 @@ func TestEachReloadableSettingTakesEffect(t *testing.T) {
 			s := startReloadable(t, func(c *Config) {
 				c.Token.HMACSecret, c.OtherRooms, c.Guests, c.LogLevel = testSecret, "open", "on", "info"
 				c.API.Key = strings.ReplaceAll(testKey, " ", "-")
+				c.Tracing = TracingConfig{Endpoint: "http://127.0.0.1:1", OneIn: never}
 				c.APIKeys = []APIKey{{Name: "a", Role: "all", Key: keyOf("a")}}
 				c.Rooms = []chat.RoomOptions{chatRoom("talk:*"), roomWithHistory("kept:*")}
 			})
@@ -102,6 +104,9 @@ func limitEffects() map[string]effect {
 		return false
 	}
 	return map[string]effect{
+		"tracing.one-in": {func(c *Config) { c.Tracing.OneIn = 1 }, func(_ *testing.T, s *Server) bool {
+			return s.sessions.Tracer.Publication(context.Background(), "x", 1) != nil
+		}},
 		"rate": {func(c *Config) { c.Rate = 7 }, func(_ *testing.T, s *Server) bool { return s.sessions.Settings().MessageRate.Every == time.Second/7 }},
 		"rate-bytes": {func(c *Config) { c.RateBytes = 7 << 10 }, func(_ *testing.T, s *Server) bool {
 			return strings.Contains(fmt.Sprintf("%+v", s.sessions.Limits()), "byteRate:7168")
@@ -236,8 +241,12 @@ func apiEffects() map[string]effect {
 		}
 	}
 	return map[string]effect{
-		"api.key":              {func(c *Config) { c.API.Key = keyOf("new") }, is(keyOf("new"), "default", "all")},
-		"api.on":               {func(c *Config) { c.API.On = "admin" }, func(_ *testing.T, s *Server) bool { return s.api.Serves(api.OnAdmin) && !s.api.Serves(api.OnListen) }},
+		"api.key": {func(c *Config) { c.API.Key = keyOf("new") }, is(keyOf("new"), "default", "all")},
+		"api.on":  {func(c *Config) { c.API.On = "admin" }, func(_ *testing.T, s *Server) bool { return s.api.Serves(api.OnAdmin) && !s.api.Serves(api.OnListen) }},
+		"live.password": {func(c *Config) { c.Live.Password = operatorPassword }, func(t *testing.T, s *Server) bool {
+			status, _ := adminRequest(t, s, "GET", "/live?once", "")
+			return status == http.StatusUnauthorized
+		}},
 		"api.keys.name":        {func(c *Config) { c.APIKeys = []APIKey{{Name: "b", Role: "all", Key: keyOf("a")}} }, is(keyOf("a"), "b", "all")},
 		"api.keys.role":        {func(c *Config) { c.APIKeys = []APIKey{{Name: "a", Role: "read-only", Key: keyOf("a")}} }, is(keyOf("a"), "a", "read-only")},
 		"api.keys.key":         {func(c *Config) { c.APIKeys = []APIKey{{Name: "a", Role: "all", Key: keyOf("b")}} }, is(keyOf("b"), "a", "all")},

@@ -148,9 +148,20 @@ func TestAReloadKeepsTheDurableRooms(t *testing.T) {
 	durable, memory := roomWithHistory("d:*"), roomWithHistory("m:*")
 	durable.Durable = true
 	s := startReloadable(t, func(c *Config) { c.Data, c.Rooms = t.TempDir(), []chat.RoomOptions{durable, memory} })
-	got := s.change(func(c *Config) { c.Rate, c.Rooms = 7, []chat.RoomOptions{memory, durable} })
-	if got.Result != metrics.ReloadPartial || !slices.Equal(got.Applied, []string{"rate"}) || !slices.Equal(got.NeedsRestart, []string{"room"}) {
-		t.Errorf("got %+v", got)
+	other, talk := durable, chatRoom("t:*")
+	other.Durable, other.Rate, other.HistoryTTL = false, 5, durable.HistoryTTL
+	for rate, c := range []struct {
+		rooms []chat.RoomOptions
+		want  []string // all changes of rooms, also those that could be applied alone
+	}{
+		{[]chat.RoomOptions{memory, durable}, []string{"room: order"}},
+		{[]chat.RoomOptions{other, memory}, []string{`room "d:*": durable`, `room "d:*": rate`}},
+		{[]chat.RoomOptions{durable, talk}, []string{`room "t:*": kind`, `room "t:*": added`, `room "m:*": removed`}},
+	} {
+		got := s.change(func(cfg *Config) { cfg.Rate, cfg.Rooms = 7+rate, c.rooms })
+		if got.Result != metrics.ReloadPartial || !slices.Equal(got.Applied, []string{"rate"}) || !slices.Equal(got.NeedsRestart, c.want) {
+			t.Errorf("got %+v, want %q", got, c.want)
+		}
 	}
 	larger := durable
 	larger.HistorySize = 200

@@ -81,7 +81,7 @@ func TestARemovedMemberLosesItsSubscription(t *testing.T) {
 		t.Error("a removed member may subscribe again")
 	}
 	call(t, s, "room_delete", `{"channel":"team:a"}`)
-	bob.expectLine(`{"push":{"channel":"team:a","unsubscribe":{"code":2000,"reason":"no longer a member"}}}`)
+	bob.expectLine(`{"push":{"channel":"team:a","unsubscribe":{"code":2000,"reason":"room deleted"}}}`)
 }
 
 // The matrix of rpc methods: each kind of user calls each method on each kind of target. The oracle is a table.
@@ -146,30 +146,39 @@ func TestForgedModerationIsDenied(t *testing.T) {
 	call(t, s, "members_add", `{"channel":"team:a","users":["own"],"role":"owner"}`)
 	call(t, s, "members_add", `{"channel":"dialog#mod,eve","users":["mod","eve"],"role":"owner"}`)
 	call(t, s, "ban", `{"channel":"team:a","user":"banned"}`)
-	const denied = `{"code":103,"message":"permission denied"}`
+	const denied, bad = `{"code":103,"message":"permission denied: `, `{"code":107,"message":"bad request: `
+	const moderators, needsUser = denied + `only a moderator of the room may do this"}`, denied + `the method needs a user"}`
+	const smaller = denied + `a moderator acts on users with a smaller role than its own"}`
 	for _, c := range []struct{ user, method, params, want string }{
-		{"", "kick", `{"channel":"team:a","user":"eve"}`, denied},
-		{"", "rooms", `{}`, denied},
+		{"", "kick", `{"channel":"team:a","user":"eve"}`, needsUser},
+		{"", "rooms", `{}`, needsUser},
 		{"banned", "kick", `{"channel":"team:a","user":"eve"}`, `{"code":103,"message":"permission denied: banned from this room"}`},
 		{"banned", "members", `{"channel":"team:a"}`, `{"code":103,"message":"permission denied: banned from this room"}`},
 		{"banned", "leave", `{"channel":"team:a"}`, `{"code":103,"message":"permission denied: banned from this room"}`},
-		{"mod", "kick", `{"channel":"team:b","user":"eve"}`, denied},
-		{"mod", "kick", `{"channel":"team:a","user":"mod"}`, denied},
-		{"own", "kick", `{"channel":"team:a","user":"own"}`, denied},
-		{"mod", "kick", `{"channel":"dialog#mod,eve","user":"eve"}`, denied},
-		{"mod", "leave", `{"channel":"dialog#mod,eve"}`, denied},
-		{"mod", "invite", `{"channel":"dialog#mod,eve","users":["ann"]}`, denied},
-		{"mod", "invite", `{"channel":"team:a","users":["banned"]}`, denied},
-		{"ann", "join", `{"channel":"dialog#mod,eve"}`, denied},
-		{"ann", "room_create", `{"channel":"dialog#mod,eve"}`, denied},
-		{"mod", "kick", `{"channel":"team:a"}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "ban", `{"channel":"team:a","user":"eve","seconds":-1}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "slow", `{"channel":"team:a","user":"eve"}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "slow", `{"channel":"team:a","seconds":86401}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "role", `{"channel":"team:a","user":"own","role":"king"}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "members", `{"channel":"team:a","limit":101}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "rooms", `{"limit":-1}`, `{"code":107,"message":"bad request"}`},
-		{"mod", "rooms", `[]`, `{"code":107,"message":"bad request"}`},
+		{"mod", "kick", `{"channel":"team:b","user":"eve"}`, moderators},
+		{"mod", "kick", `{"channel":"team:a","user":"mod"}`, smaller},
+		{"own", "kick", `{"channel":"team:a","user":"own"}`, smaller},
+		{"mod", "kick", `{"channel":"dialog#mod,eve","user":"eve"}`, moderators},
+		{"mod", "leave", `{"channel":"dialog#mod,eve"}`, denied + `nobody can leave a direct room"}`},
+		{"mod", "invite", `{"channel":"dialog#mod,eve","users":["ann"]}`, denied + `users: one of them may not be in this room"}`},
+		{"mod", "invite", `{"channel":"team:a","users":["banned"]}`, denied + `users: one of them may not be in this room"}`},
+		{"ann", "join", `{"channel":"dialog#mod,eve"}`, denied + `users cannot join this room by themselves (join)"}`},
+		{"ann", "room_create", `{"channel":"dialog#mod,eve"}`, denied + `users cannot create this room (create)"}`},
+		{"mod", "kick", `{"channel":"team:a"}`, bad + `user: found none, want the user on whom to act"}`},
+		{"mod", "ban", `{"channel":"team:a","user":"eve","seconds":-1}`, bad + `seconds: found -1, allowed: 0 to 316224000"}`},
+		{"mod", "slow", `{"channel":"team:a","user":"eve"}`, bad + `user: found one, allowed: none, because slow mode is of the room"}`},
+		{"mod", "slow", `{"channel":"team:a","seconds":86401}`, bad + `seconds: found 86401, allowed: 0 to 86400"}`},
+		{"mod", "role", `{"channel":"team:a","user":"own","role":"king"}`, bad + `role: found \"king\", allowed: owner, moderator, member"}`},
+		{"mod", "members", `{"channel":"team:a","limit":101}`, bad + `limit: found 101, allowed: 1 to 100"}`},
+		{"mod", "rooms", `{"limit":-1}`, bad + `limit: found -1, allowed: 1 to 100"}`},
+		{"mod", "members", `{}`, bad + `channel: want the name of a room"}`},
+		{"mod", "kick", `{"channel":1}`, bad + `a parameter has a wrong type"}`},
+		{"own", "invite", `{"channel":"team:a"}`, bad + `users: found 0, allowed: 1 to 100"}`},
+		{"eve", "invite", `{"channel":"team:a","users":["ann"]}`, denied + `only members of the room may invite"}`},
+		{"eve", "role", `{"channel":"team:a","user":"mod","role":"member"}`, moderators},
+		{"eve", "remove_member", `{"channel":"team:a","user":"mod"}`, moderators},
+		{"eve", "join", `{"channel":"other"}`, denied + `users cannot join this room by themselves (join)"}`},
+		{"mod", "rooms", `[]`, bad + `want a JSON object with the parameters"}`},
 	} {
 		token := ""
 		if c.user != "" {
@@ -206,7 +215,7 @@ func TestMembersUseTheirRoomByRPC(t *testing.T) {
 	steps(bob,
 		[3]string{"redact", `{"channel":"team:a","offset":1}`, "{}"},
 		[3]string{"silence", `{"channel":"team:a","user":"cleo","seconds":60}`, "{}"},
-		[3]string{"ban", `{"channel":"team:a","user":"ann"}`, `{"code":103,"message":"permission denied"}`},
+		[3]string{"ban", `{"channel":"team:a","user":"ann"}`, `{"code":103,"message":"permission denied: a moderator acts on users with a smaller role than its own"}`},
 	)
 	if got := bob.answerTo(`"history":{"channel":"team:a","limit":1}`); !strings.Contains(got, `"data":{"redacted":true}`) {
 		t.Errorf("got %s, want the redacted publication", got)
@@ -227,7 +236,7 @@ func TestMembersUseTheirRoomByRPC(t *testing.T) {
 func TestRosterMethodsAreOfTheApplicationWithoutRosters(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t, chat.DefaultRoom())
-	if got := connectSDK(t, s, tokenOf("ann")).rpc("rooms", `{}`); got != `{"code":108,"message":"not available"}` {
+	if got := connectSDK(t, s, tokenOf("ann")).rpc("rooms", `{}`); got != `{"code":108,"message":"not available: no such method"}` {
 		t.Errorf("got %s, want what a method of the application gets without a webhook", got)
 	}
 }

@@ -3,10 +3,16 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/limiter"
 )
 
 // searched is the reply of rpc("search").
@@ -47,6 +53,8 @@ func TestASearchFindsWhatTheClientMayRead(t *testing.T) {
 	}
 	bob.enter("c1")
 	for n := range 6 {
+		for now := time.Now().UnixMilli(); time.Now().UnixMilli() == now; { // the search orders messages of several rooms by milliseconds
+		}
 		call(t, s, "publish", fmt.Sprintf(`{"channel":"c%d","data":{"id":"m%d","text":"La Crème, part %d"}}`, 1+n%2, n, n))
 	}
 	call(t, s, "publish", `{"channel":"closed","data":{"id":"x","text":"creme part"}}`)
@@ -88,11 +96,80 @@ func TestASearchCountsForTheRateOfLongReplies(t *testing.T) {
 	}
 	c := connectSDK(t, s, tokenOf("ann"))
 	c.enter("c")
+	rate := limiter.PerSecond(1000) // a slow machine does not catch up with it
+	withShardsLocked(s, func() { s.sessions.BulkRate.Store(&rate) })
 	const one = `"rpc":{"method":"search","data":{"text":"absent"}}` // compares 6 MB, which count for 0.4 MB
-	for range 20 {
-		if strings.Contains(c.answerTo(one), `"error":{"code":111,`) {
-			return
+	if got := c.answerTo(one); strings.Contains(got, `"error"`) {
+		t.Fatalf("the first search: got %s", got)
+	}
+	if got := c.answerTo(one); !strings.Contains(got, `"error":{"code":111,`) {
+		t.Errorf("the second search: got %s, want error 111", got)
+	}
+}
+
+// A search ends when its client leaves: while it waits for a worker, and while it runs.
+func TestASearchEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	o := chatRoom("c")
+	o.HistorySize, o.ReadHistory = 10_000, chat.Anyone
+	s := startAPI(t, o)
+	for n := range 5_000 { // several chunks
+		data := fmt.Appendf(nil, `{"id":"m%d","text":"hello"}`, n)
+		if _, _, e := s.sessions.PublishTalk(s.sessions.RoomRef("c"), chat.Publication{Data: data, Form: chat.FormJSON}, chat.PublishOptions{}); e != nil {
+			t.Fatal(e)
 		}
 	}
-	t.Error("20 searches of 6 MB each had replies: want error 111")
+	searchAndLeave := func() {
+		c := connectSDK(t, s, tokenOf("ann"))
+		c.sendLine(`{"id":5,"rpc":{"method":"search","data":{"text":"absent","channel":"c"}}}`)
+		eventually(t, "the search to begin", func() bool { return len(sessionsOf(s, "ann")) == 1 && sessionsOf(s, "ann")[0].Conn.Is(fanout.Paused) })
+		c.conn.Close()
+		eventually(t, "the end of the connection", func() bool { return s.sessions.UserCount() == 0 })
+	}
+	canceled := func() float64 { return testutil.ToFloat64(s.metrics.Searches.Canceled) }
+
+	_, unlock := s.sessions.Rooms.Find("c") // the search waits for the room
+	searchAndLeave()
+	unlock()
+	eventually(t, "the end of the search", func() bool { return canceled() == 1 })
+
+	gate := make(chan struct{})
+	for range s.sessions.Searchers.Limit {
+		s.sessions.Searchers.Do(netip.Addr{}, func() { <-gate }, func() {})
+	}
+	searchAndLeave()
+	close(gate)
+	eventually(t, "the end of the second search", func() bool { return canceled() == 2 })
+	if done := testutil.ToFloat64(s.metrics.Searches.Done); done != 0 {
+		t.Errorf("%v searches went on without their clients", done)
+	}
+}
+
+// At most 256 searches wait for a worker. A further one gets error 111, and the client may repeat it.
+func TestSearchesWaitInABoundedQueue(t *testing.T) {
+	t.Parallel()
+	s := startAPI(t, chatRoom("c"))
+	c := connectSDK(t, s, tokenOf("ann"))
+	c.enter("c")
+	c.publishIn("c", `{"id":"m","text":"hello"}`)
+	gate, address, waiting := make(chan struct{}), netip.MustParseAddr("127.0.0.1"), 0 // that of the client
+	for range s.sessions.Searchers.Limit {
+		s.sessions.Searchers.Do(address, func() { <-gate }, func() {})
+	}
+	for s.sessions.Searchers.Do(address, func() {}, func() {}) {
+		waiting++
+	}
+	if waiting != 256 {
+		t.Errorf("%d searches may wait, want 256", waiting)
+	}
+	const params = `{"text":"hello"}`
+	c.wantRPC("search", params, "111 too many requests")
+	close(gate)
+	eventually(t, "the end of the searches", func() bool { return s.sessions.Searchers.Length() == 0 })
+	if found := c.search(params); fmt.Sprint(found.ids()) != "[c/m]" {
+		t.Errorf("got %v", found.ids())
+	}
+	if got := testutil.ToFloat64(s.metrics.Searches.Rejected); got != 1 {
+		t.Errorf("%v searches were rejected, want 1", got)
+	}
 }

@@ -1,35 +1,28 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"runtime"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/api"
 	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/home"
+	"github.com/throng-chat/throng/server/live"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/netpoll"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/token"
-	"github.com/throng-chat/throng/server/wheel"
 )
-
-// logTimeout is the time for the last log records to be written when the server stops.
-const logTimeout = time.Second
 
 // Server is one chat server. Create it with New, then call Run once.
 type Server struct {
@@ -38,20 +31,30 @@ type Server struct {
 	logs     *logqueue.Queue
 	metrics  *metrics.Metrics
 	sessions *session.Sessions
-	// Ready is called by Run when the server begins to serve; nil for none. Set it before Run.
-	Ready func()
+	// Ready is called by Run when the server begins to serve, Stopping when an operator has begun a graceful stop; nil for none. Set them before Run.
+	Ready, Stopping func()
+	// Doctor examines the machine for a number of connections, for the live page; nil for none. Set it before Run.
+	Doctor func(connections int) any
+
+	drained *drainRequest
 
 	engine broker.Engine // nil without a data directory
+	node   *cluster.Node // nil unless this is a node of a cluster
 	files  int           // the open-file limit
 
 	api      *api.API
 	edge     *edge.Edge     // of both acceptors
 	acceptor *edge.Acceptor // nil if the plain port is off
+	mount    *edge.Acceptor // of Handler; nil unless the server is mounted
 	tls      *tlsPort       // nil if no port uses TLS
+	grpc     *grpcPort      // nil if the gRPC API is off
 	admin    *admin.Admin   // nil if the admin port is off
+	live     *live.Live     // the same
 	drain    atomic.Int64   // of a graceful stop, in nanoseconds
 	reloads  reloads
 	audit    *audit.Log // nil if it is off
+
+	consumers *consumers // nil if none is configured
 }
 
 // New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
@@ -72,7 +75,11 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	logs.SetLevel(cfg.logLevel())
 	log = slog.New(logs)
 	s := &Server{log: log, logs: logs, metrics: metrics.New(fanout.CloseLabels()), files: files}
-	hooks, err := session.NewHooks(cfg.Webhooks, log, s.metrics)
+	tracer, err := newTracer(&cfg, log, s.metrics)
+	if err != nil {
+		return nil, fmt.Errorf("tracing: %w", err)
+	}
+	hooks, err := session.NewHooks(cfg.Webhooks, log, s.metrics, tracer)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}
@@ -84,22 +91,22 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.cfg = cfg
 	s.drain.Store(int64(cfg.Drain))
 	s.sessions = newHub(cfg, log, s.metrics, tokens, shardCount(runtime.GOMAXPROCS(0)))
-	s.sessions.Hooks = hooks
+	s.sessions.Hooks, s.sessions.Tracer = hooks, tracer
 	s.sessions.Notices = session.NewNotices(s.sessions.Hub, hooks)
 	if s.audit, err = openAudit(cfg.AuditLog, log); err != nil {
 		return nil, err
 	}
+	s.drained = newDrainRequest(s.audit)
 	s.sessions.SetAudit(s.audit)
 	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Audit: s.audit, Version: cfg.Version})
+	s.consumers = newConsumers(&cfg, s.api, s.metrics, log)
 	s.reloads.log, s.reloads.metrics, s.reloads.draining, s.reloads.audit = log, s.metrics, s.sessions.Draining.Load, s.audit
 	s.reloads.certificates, s.reloads.prepare = s.ReloadCertificates, s.prepare
 	s.reloads.start(loaded)
 	if s.engine, err = openData(&cfg, log); err != nil {
 		return nil, errors.Join(err, s.audit.Stop(0))
 	}
-	if s.engine != nil {
-		s.sessions.UseLog(home.Config{Engine: s.engine, MaxBytes: int64(cfg.DataBytes)})
-	}
+	s.node = useData(&cfg, s.engine, s.sessions)
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, closeData(s.engine), s.audit.Stop(0))
 	}
@@ -118,6 +125,7 @@ func (s *Server) listen() (err error) {
 		RedirectPort:           s.cfg.TLS.RedirectPort,
 		Fallback:               s.cfg.Fallback == "on",
 		PingTimeout:            s.cfg.PingTimeout,
+		Page:                   s.cfg.pageOptions(),
 	}, s.sessions, s.api, s.metrics, s.log)
 	if err != nil {
 		return err
@@ -128,28 +136,49 @@ func (s *Server) listen() (err error) {
 			return err
 		}
 	}
+	if s.cfg.Mounted {
+		s.mount = s.edge.Mount()
+	}
 	if err := s.openTLS(); err != nil {
 		return errors.Join(err, s.closeAcceptors())
+	}
+	if s.cfg.GRPCListen != "off" {
+		if s.grpc, err = openGRPC(s.api, s.cfg.GRPCListen, s.cfg.MaxMessage, s.grpcCertificates()); err != nil {
+			return errors.Join(err, s.closeListeners())
+		}
 	}
 	if s.cfg.Admin == "off" {
 		return nil
 	}
 	listener, err := netpoll.Listen(s.cfg.Admin, edge.ListenOptions)
 	if err != nil {
-		return errors.Join(err, s.closeAcceptors())
+		return errors.Join(err, s.closeListeners())
 	}
 	over, err := s.overTLS(listener)
 	if err != nil {
-		return errors.Join(err, listener.Close(), s.closeAcceptors())
+		return errors.Join(err, listener.Close(), s.closeListeners())
 	}
-	s.admin = admin.New(admin.Config{Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload, Audit: s.audit}, s.sessions, s.metrics, s.log)
+	s.live = live.New(live.Config{
+		Version: s.cfg.Version,
+		Lost:    func() uint64 { return s.logs.Dropped() + s.audit.Dropped() },
+		Doctor:  s.examine,
+		Cluster: clusterStatus(s.node),
+	}, s.sessions, s.metrics)
+	s.admin = admin.New(admin.Config{
+		Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload, Drain: s.Drain, Audit: s.audit, Live: s.live, Cluster: s.node,
+		Export:  (&exports{engine: s.engine, audit: s.audit, log: s.log}).export,
+		Trusted: s.cfg.trustsAdminPort(), Password: s.cfg.Live.Password,
+	}, s.sessions, s.metrics, s.log)
 	return nil
 }
 
-// acceptors are those of the plain port and of the TLS port, if they are on.
+// acceptors are those of the plain port, of Handler and of the TLS port, if they are on.
 func (s *Server) acceptors() (open []*edge.Acceptor) {
 	if s.acceptor != nil {
 		open = append(open, s.acceptor)
+	}
+	if s.mount != nil {
+		open = append(open, s.mount)
 	}
 	if s.tls != nil && s.tls.acceptor != nil {
 		open = append(open, s.tls.acceptor)
@@ -160,6 +189,9 @@ func (s *Server) acceptors() (open []*edge.Acceptor) {
 // closeListeners closes all ports of a server that does not run.
 func (s *Server) closeListeners() error {
 	err := s.closeAcceptors()
+	if s.grpc != nil {
+		err = errors.Join(err, s.grpc.listener.Close())
+	}
 	if s.admin != nil {
 		err = errors.Join(err, s.admin.Listener.Close())
 	}
@@ -201,6 +233,14 @@ func (s *Server) AdminAddr() net.Addr {
 	return s.admin.Listener.Addr()
 }
 
+// GRPCAddr returns the address of the gRPC API, or nil if it is off.
+func (s *Server) GRPCAddr() net.Addr {
+	if s.grpc == nil {
+		return nil
+	}
+	return s.grpc.listener.Addr()
+}
+
 // Logger returns the log of the server, which never blocks. Its records are written during Run.
 func (s *Server) Logger() *slog.Logger { return s.log }
 
@@ -218,6 +258,21 @@ func (s *Server) TokensEnabled() bool { return s.sessions.Tokens.Enabled() }
 
 // Shards returns the number of shards, which is also the number of pollers.
 func (s *Server) Shards() int { return len(s.sessions.Shards) }
+
+// examine returns the report about the machine for the limit of connections; nil without a doctor.
+func (s *Server) examine() any {
+	if s.Doctor == nil {
+		return nil
+	}
+	return s.Doctor(s.MaxConnections())
+}
+
+// Drain begins a graceful stop: Run returns nil after it. A second call has no effect. Any goroutine may call it; it does not block.
+func (s *Server) Drain(by audit.Actor) {
+	if s.drained.make(by) && s.Stopping != nil {
+		go s.Stopping()
+	}
+}
 
 // SetLoader sets the source of the settings of a reload. Without it, Reload reads the certificates only. Call it before Run.
 func (s *Server) SetLoader(l Loader) { s.reloads.loader = l }
@@ -239,8 +294,13 @@ func (s *Server) prepare(cfg *Config) (use func(), err error) {
 	}
 	public, err3 := s.edge.Prepare(edge.Config{
 		Hosts: cfg.Hosts, Origins: cfg.Origins, MaxConnectionsAddress: cfg.MaxConnectionsAddress, RateConnectionsAddress: cfg.RateConnectionsAddress,
+		Page: cfg.pageOptions(),
 	})
-	if err := errors.Join(err1, err2, err3); err != nil {
+	err4 := cfg.CheckCertificates()
+	if err4 == nil {
+		err4 = s.canReplaceCertificates()
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
 	return func() {
@@ -254,154 +314,10 @@ func (s *Server) prepare(cfg *Config) (use func(), err error) {
 		s.sessions.Configure(cfg.sessionConfig())
 		s.sessions.Hub.Configure(cfg.chatConfig())
 		s.api.SetAccess(cfg.apiAccess())
+		s.sessions.Tracer.SetOneIn(cfg.Tracing.OneIn)
 		if s.admin != nil {
 			s.admin.SetHosts(cfg.Hosts)
+			s.admin.SetPassword(cfg.Live.Password)
 		}
 	}, nil
-}
-
-// Run serves until ctx is done or a port fails. Then it stops gracefully within the drain time: it accepts no connection, sends a close frame
-// to every client, and waits for unfinished work. It returns when all goroutines that it started have ended.
-func (s *Server) Run(ctx context.Context) error {
-	stopLog := s.logs.Start()
-	defer stopLog(logTimeout)
-	defer beginAudit(s.audit, s.cfg.Version, s.log)()
-	var owners sync.WaitGroup
-	fetching, stopFetching := context.WithCancel(context.Background())
-	defer stopFetching()
-	abandon := func(err error) error { // before anything is served
-		stopFetching()
-		owners.Wait()
-		return errors.Join(err, s.closeListeners(), closeData(s.engine))
-	}
-	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions); err != nil || ctx.Err() != nil {
-		return abandon(err)
-	}
-	if err := loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions); err != nil || ctx.Err() != nil {
-		return abandon(ended(ctx, err))
-	}
-	if s.Ready != nil {
-		s.Ready()
-	}
-	var err error
-	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
-	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
-		return abandon(err)
-	}
-	admin.WatchHub(s.metrics, s.sessions)
-	admin.WatchLog(s.metrics, s.logs)
-	admin.WatchAudit(s.metrics, s.audit)
-
-	owners.Go(s.sessions.Hooks.Run)
-	owners.Go(func() { s.sessions.Notices.Run(fetching) })
-	s.maintain(fetching, &owners)
-	stopRelease := make(chan struct{})
-	owners.Go(func() { releaseMemory(s.sessions.Live.Load, stopRelease) })
-
-	var serving sync.WaitGroup
-	failed := make(chan error, 5) // one for each goroutine of serving
-	servers, listeners := s.httpServers()
-	for i, server := range servers {
-		serving.Go(func() {
-			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-				failed <- fmt.Errorf("serve %s: %w", listeners[i].Addr(), err)
-			}
-		})
-	}
-
-	for _, acceptor := range s.acceptors() {
-		serving.Go(func() {
-			if err := acceptor.Run(); err != nil {
-				failed <- fmt.Errorf("accept on %s: %w", acceptor.Addr(), err)
-			}
-		})
-	}
-
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
-	s.shutdown()
-
-	// The admin port is available until here, so that operators can watch the shutdown.
-	for _, server := range servers {
-		s.end(server)
-	}
-	serving.Wait()
-	for _, acceptor := range s.acceptors() {
-		acceptor.End()
-	}
-	s.sessions.Quit()
-	close(stopRelease)
-	stopFetching()
-	s.sessions.Hooks.Stop()
-	s.sessions.BulkWorkers.Wait()
-	s.sessions.Verifiers.Wait()
-	s.sessions.Moderators.Wait()
-	owners.Wait()
-	err = errors.Join(err, closeData(s.engine))
-	s.sessions.Stop() // last, because the others post to its pollers
-	return err
-}
-
-// maintain starts the goroutines that keep token keys, certificates and the log of durable rooms in order until ctx ends.
-func (s *Server) maintain(ctx context.Context, owners *sync.WaitGroup) {
-	owners.Go(func() {
-		if err := s.sessions.Tokens.Run(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("refresh of the token keys stopped", "error", err)
-		}
-	})
-	if s.tls != nil {
-		owners.Go(func() { s.maintainTLS(ctx) })
-		if s.tls.acme != nil {
-			owners.Go(func() { s.runACME(ctx) })
-		}
-	}
-	if s.sessions.Durable != nil {
-		owners.Go(func() { s.sessions.Durable.Run(ctx) })
-	}
-}
-
-// httpServers returns the HTTP servers of the public and the admin port, and the listener of each.
-func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	for _, acceptor := range s.acceptors() {
-		servers, listeners = append(servers, acceptor.HTTPServer()), append(listeners, acceptor)
-	}
-	if s.admin != nil {
-		servers, listeners = append(servers, s.admin.HTTPServer()), append(listeners, s.admin.Listener)
-	}
-	return servers, listeners
-}
-
-// end stops an HTTP server. It waits for the requests in progress for at most a second.
-func (s *Server) end(server *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
-	}
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		s.log.Debug("close http server", "error", err)
-	}
-}
-
-// shutdown closes the public port, sends a close frame to every client, and waits for at most the drain time.
-func (s *Server) shutdown() {
-	start, drain := time.Now(), time.Duration(s.drain.Load())
-	s.sessions.Draining.Store(true)
-	if err := s.closeAcceptors(); err != nil {
-		s.log.Debug("close listener", "error", err)
-	}
-	s.sessions.Notices.Flush()
-	drainDurable(s.sessions.Durable, drain/2, s.log)
-	notified := s.sessions.Live.Load()
-	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", drain.String())
-	s.sessions.CloseAll()
-	s.sessions.WaitEmpty(drain - time.Since(start))
-	cut := s.sessions.AbortAll()
-	s.sessions.WaitEmpty(time.Second)
-	s.sessions.Hooks.Flush(max(drain-time.Since(start), time.Second))
-	s.sessions.Notices.FlushPush(max(drain-time.Since(start), time.Second))
-	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/ws"
 )
 
-// An idle client of the SDK protocol needs little memory: BENCHMARKS.md and docs/fallbacks.md have the figures of PSS.
+// An idle client of the SDK protocol needs little memory: docs/benchmarks/sdk.md and docs/fallbacks.md have the figures of PSS.
 func TestIdleSessionsAreSmall(t *testing.T) {
 	plainOnly(t, "the records of TLS need memory besides")
 	const connect = `{"id":1,"connect":{}}`

@@ -51,7 +51,7 @@ func TestPublicationsToAnEmptyRoomAreNoGap(t *testing.T) {
 	say("three")
 	a.expectLine(`{"push":{"channel":"room","pub":{"data":"three","offset":3}}}`)
 	a.sendLine(`{"id":5,"rpc":{"method":"x"}}`)
-	a.expectLine(`{"id":5,"error":{"code":108,"message":"not available"}}`) // not a lost position
+	a.expectLine(`{"id":5,"error":{"code":108,"message":"not available: no such method"}}`) // not a lost position
 }
 
 // A client with a position in an earlier room of the same name cannot recover from a room that was released or never existed.

@@ -165,7 +165,7 @@ func TestSeveralCommandsInOneFrameGetOneReplyFrame(t *testing.T) {
 	c.expectLine(`{"id":2,"subscribe":{}}`)
 	c.expectLine(`{"id":3,"unsubscribe":{}}`)
 	c.expectLine(`{"id":4,"unsubscribe":{}}`)
-	c.expectLine(`{"id":5,"error":{"code":108,"message":"not available"}}`)
+	c.expectLine(`{"id":5,"error":{"code":108,"message":"not available: no such method"}}`)
 }
 
 // noTokens accepts only guest tokens.

@@ -68,7 +68,7 @@ func TestEarlierPublicationsAreDeliveredFirst(t *testing.T) {
 		"unsubscribe": {func(c *sdk, _ *session.Session) { c.sendLine(`{"id":3,"unsubscribe":{"channel":"x"}}`) }, `{"id":3,"unsubscribe":{}}`},
 		"API": {func(*sdk, *session.Session) { call(t, s, "unsubscribe", `{"user":"ann","channel":"x"}`) },
 			`{"push":{"channel":"x","unsubscribe":{"code":2000,"reason":"server unsubscribe"}}}`},
-		"rpc":   {func(c *sdk, _ *session.Session) { c.sendLine(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available"}}`},
+		"rpc":   {func(c *sdk, _ *session.Session) { c.sendLine(`{"id":3,"rpc":{"method":"x"}}`) }, `{"id":3,"error":{"code":108,"message":"not available: no such method"}}`},
 		"close": {func(_ *sdk, ann *session.Session) { ann.Disconnect(session.DisconnectForced) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

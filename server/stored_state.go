@@ -10,29 +10,29 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/session"
 )
 
 // The state that the server reads from the data directory before it serves.
 
-// Names of tables in the data directory.
-const (
-	sanctionTable = "sanctions"
-	keyTable      = "keys"
-)
-
 // loadState reads what the data directory has: the log of the durable rooms, the sanctions and the keys of guest tokens. owners get the
 // goroutines that keep them up to date until running ends. It returns nil if ctx ends first.
-func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker.Engine, to *session.Sessions) error {
+func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker.Engine, to *session.Sessions,
+	node *cluster.Node) error {
 	if from == nil {
 		return nil
 	}
-	if err := untilAvailable(ctx, to.Log, func() error { return to.Durable.Open(ctx) }); err != nil {
+	open := func() error { return to.Durable.Start(ctx) }
+	if node != nil {
+		open = func() error { return node.Start(ctx) }
+	}
+	if err := untilAvailable(ctx, to.Log, open); err != nil {
 		return ended(ctx, fmt.Errorf("durable rooms: %w", err))
 	}
 	var table broker.Table
 	err := untilAvailable(ctx, to.Log, func() (err error) {
-		table, err = from.Table(ctx, sanctionTable)
+		table, err = from.Table(ctx, broker.SanctionTable)
 		return err
 	})
 	if err != nil {
@@ -41,11 +41,15 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 	loadSanctions(ctx, running, owners, table, to.Sanctions)
 	rotation := guestKeys{use: to.Tokens.SetGuestKeys, log: to.Log}
 	err = untilAvailable(ctx, to.Log, func() (err error) {
-		if rotation.table, err = from.Table(ctx, keyTable); err != nil {
+		if rotation.table, err = from.Table(ctx, broker.KeyTable); err != nil {
 			return err
 		}
 		return rotation.update(ctx)
 	})
+	if errors.Is(err, broker.ErrFull) && rotation.table != nil {
+		to.Log.Warn("no new key of guest tokens is stored until the disk has space", "error", err)
+		err = nil
+	}
 	if err != nil {
 		return ended(ctx, fmt.Errorf("keys of guest tokens: %w", err))
 	}

@@ -16,7 +16,7 @@ func TestTheMatrixOfChanges(t *testing.T) {
 	direct := roomWithHistory("dialog#*")
 	direct.Kind, direct.Publish = chat.ChatRoom, chat.SignedIn
 	s := startAPI(t, o, direct)
-	const room, pair = "team:a", "dialog#member,author"
+	const room, pair = "team:a", "dialog#author,member"
 	call(t, s, "members_add", fmt.Sprintf(`{"channel":%q,"users":["author","member","muted","banned"]}`, room))
 	call(t, s, "members_add", fmt.Sprintf(`{"channel":%q,"users":["moderator","banned moderator"],"role":"moderator"}`, room))
 	call(t, s, "members_add", fmt.Sprintf(`{"channel":%q,"users":["owner"],"role":"owner"}`, room))
@@ -67,7 +67,7 @@ func TestTheMatrixOfChanges(t *testing.T) {
 			}
 		}
 	}
-	if got := connectSDK(t, s, tokenOf("member")).rpc("rooms", `{}`); !strings.Contains(got, `"channel":"dialog#member,author","role":"member"`) {
+	if got := connectSDK(t, s, tokenOf("member")).rpc("rooms", `{}`); !strings.Contains(got, `"channel":"dialog#author,member","role":"member"`) {
 		t.Errorf("got %s, want the direct room", got)
 	}
 }

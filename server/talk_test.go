@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,7 @@ func (c *sdk) replyTo(id int) string {
 // timelineOf returns the timeline of a room as a client reads it.
 func (c *sdk) timelineOf(params string) (list []struct {
 	ID, User, Text string
+	Offset         uint64
 	Time           int64
 	Deleted        bool
 	Reactions      []struct {
@@ -197,17 +199,24 @@ func TestTheTimelineHasTheRightsOfTheHistory(t *testing.T) {
 	for _, room := range []string{"c:secret", "c:1", "data"} {
 		c.enter(room)
 	}
+	const bad = `"code":107,"message":"bad request: `
 	for params, want := range map[string]string{
 		`{"channel":"c:secret"}`:                       `"code":103,`,
 		`{"channel":"c:foreign"}`:                      `"code":103,`,
-		`{"channel":"data"}`:                           `"code":108,`,
-		`{"channel":""}`:                               `"code":107,`,
-		`{"channel":"c:1","before":1,"after":2}`:       `"code":107,`,
-		`{"channel":"c:1","limit":-1}`:                 `"code":107,`,
-		`{"channel":"c:1","around":"nothing"}`:         `"code":107,`,
-		`{"channel":"c:1","pinned":true,"thread":"a"}`: `"code":107,`,
-		`[]`:                `"code":107,`,
-		`{"channel":"c:1"}`: `"messages":[],"more":false,"offset":0,"epoch":"`,
+		`{"channel":"data"}`:                           `"code":108,"message":"not available: not a chat room"`,
+		`{"channel":""}`:                               bad + `channel: want the name of a room"`,
+		`{}`:                                           bad + `channel: want the name of a room"`,
+		`{"channel":"c:1","before":1,"after":2}`:       bad + `before, after, around: found 2 of them, allowed: one"`,
+		`{"channel":"c:1","limit":-1}`:                 bad + `limit: found -1, allowed: 1 to 100"`,
+		`{"channel":"c:1","limit":0}`:                  bad + `limit: found 0, allowed: 1 to 100"`,
+		`{"channel":"c:1","limit":101}`:                bad + `limit: found 101, allowed: 1 to 100"`,
+		`{"channel":"c:1","limit":"3"}`:                bad + `limit: found a JSON string, want another type"`,
+		`{"channel":"c:1","lmit":3}`:                   bad + `unknown parameter \"lmit\", allowed: channel, before, after, around, limit, thread, pinned"`,
+		`{"channel":"c:1","around":"nothing"}`:         bad + `around: no such message"`,
+		`{"channel":"c:1","pinned":true,"thread":"a"}`: bad + `pinned: not allowed together with thread"`,
+		`[]`:                            bad + `want a JSON object with the parameters"`,
+		`{"channel":"c:1","Limit":100}`: `"messages":[]`,
+		`{"channel":"c:1"}`:             `"messages":[],"more":false,"offset":0,"epoch":"`,
 	} {
 		c.sendLine(`{"id":51,"rpc":{"method":"timeline","data":%s}}`, params)
 		if got := c.replyTo(51); !strings.Contains(got, want) {
@@ -300,7 +309,40 @@ func TestAReloadKeepsTheChatRooms(t *testing.T) {
 	t.Parallel()
 	s := startReloadable(t, func(c *Config) { c.Rooms = []chat.RoomOptions{chatRoom("c"), roomWithHistory("d")} })
 	got := s.change(func(c *Config) { c.Rate, c.Rooms = 7, []chat.RoomOptions{roomWithHistory("c"), roomWithHistory("d")} })
-	if got.Result != metrics.ReloadPartial || len(got.NeedsRestart) != 1 || got.NeedsRestart[0] != "room" || !s.sessions.OptionsOf("c").IsChat() {
+	if got.Result != metrics.ReloadPartial || !slices.Equal(got.NeedsRestart, []string{`room "c": kind`}) || !s.sessions.OptionsOf("c").IsChat() {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// Who reacted to a message may know all who may read it.
+func TestReactorsHaveTheRightsOfTheHistory(t *testing.T) {
+	t.Parallel()
+	secret := chatRoom("c:secret")
+	secret.ReadHistory = chat.Nobody
+	s := startAPI(t, secret, chatRoom("c:*"), roomWithHistory("data"))
+	ann, bob := connectSDK(t, s, tokenOf("ann")), connectSDK(t, s, tokenOf("bob"))
+	for _, room := range []string{"c:secret", "c:1", "data"} {
+		ann.enter(room)
+		bob.enter(room)
+	}
+	for _, room := range []string{"c:secret", "c:1"} {
+		ann.publishIn(room, `{"id":"a","text":"x"}`)
+		bob.publishIn(room, `{"type":"reaction","of":"a","emoji":"👍","on":true}`)
+	}
+	for params, want := range map[string]string{
+		`{"channel":"c:secret","of":"a"}`:                                 `"code":103,`,
+		`{"channel":"c:foreign","of":"a"}`:                                `"code":103,`,
+		`{"channel":"data","of":"a"}`:                                     `"code":108,`,
+		`{"channel":"c:1","of":"b"}`:                                      `"code":103,"message":"permission denied: no such message"`,
+		`{"channel":"c:1"}`:                                               `"code":107,`,
+		`{"channel":"c:1","of":5}`:                                        `"code":107,`,
+		fmt.Sprintf(`{"channel":"c:1","of":%q}`, strings.Repeat("a", 65)): `"code":107,`,
+		`{"channel":"","of":"a"}`:                                         `"code":107,`,
+		`{"channel":"c:1","of":"a"}`:                                      `{"reactions":[{"emoji":"👍","count":1,"users":["bob"]}]}`,
+	} {
+		ann.sendLine(`{"id":52,"rpc":{"method":"reactors","data":%s}}`, params)
+		if got := ann.replyTo(52); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", params, got, want)
+		}
 	}
 }

@@ -163,6 +163,9 @@ func TestRepeatedMessagesAreRejected(t *testing.T) {
 		again.publishes(`{"id":"2","text":"buy"}`, published)
 		ann.publishes(`{"id":"3","text":"buy"}`, denied(repeated))
 		again.publishes(`{"id":"3","text":"buy"}`, denied(repeated))
+		for _, evasion := range []string{"BUY", "buy ", "b\u200bu\u200by", "b\u00fay"} {
+			ann.publishes(`{"id":"3","text":"`+evasion+`"}`, denied(repeated))
+		}
 		ann.publishes(`{"id":"3","text":"buy!"}`, published)
 		bob.publishes(`{"id":"4","text":"buy"}`, published)
 		ann.publishes(`{"type":"edit","of":"3","text":"buy"}`, published)
@@ -173,8 +176,8 @@ func TestRepeatedMessagesAreRejected(t *testing.T) {
 		}
 		plain.send(ws.OpText, "buy")
 		plain.expectClose(ws.ClosePolicy, "this is a chat room: "+repeated)
-		if got := value(t, s, "throng_text_rules_total", "repeats"); got != 3 {
-			t.Errorf("counted %v repeated messages, want 3", got)
+		if got := value(t, s, "throng_text_rules_total", "repeats"); got != 7 {
+			t.Errorf("counted %v repeated messages, want 7", got)
 		}
 	})
 }

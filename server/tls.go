@@ -40,7 +40,7 @@ func (s *Server) openTLS() error {
 	}
 	store, err := s.cfg.openCertificates()
 	if err != nil {
-		return err
+		return fmt.Errorf("tls: %w", err)
 	}
 	acme, challenge, err := s.openACME()
 	if err != nil {
@@ -74,38 +74,6 @@ func (s *Server) openTLS() error {
 	return nil
 }
 
-func (c Config) openCertificates() (*certs.Store, error) {
-	var files []certs.Files
-	for i := range c.TLS.Cert {
-		files = append(files, certs.Files{Cert: c.TLS.Cert[i], Key: c.TLS.Key[i]})
-	}
-	for _, pair := range c.Pairs {
-		files = append(files, certs.Files(pair))
-	}
-	store, err := certs.Open(files, c.TLS.ACMEDomains, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return store, nil
-}
-
-// CheckCertificates returns an error if a configured certificate cannot be used. It reads the files. The config must be valid.
-func (c Config) CheckCertificates() error {
-	if !c.usesTLS() {
-		return nil
-	}
-	_, err := c.openCertificates()
-	if c.TLS.AdminClientCA != "" {
-		if _, bad := certs.OpenCA(c.TLS.AdminClientCA); bad != nil {
-			err = errors.Join(err, fmt.Errorf("tls: %w", bad))
-		}
-	}
-	if len(c.TLS.ACMEDomains) > 0 {
-		err = errors.Join(err, c.acmeConfig().Check())
-	}
-	return err
-}
-
 // ReloadCertificates makes the server read all certificates again, soon and without waiting. It returns false if no port uses TLS. Any
 // goroutine may call it.
 func (s *Server) ReloadCertificates() bool {
@@ -128,7 +96,7 @@ func (s *Server) maintainTLS(ctx context.Context) {
 	defer rotations.Stop()
 	daily := rate.Sometimes{Interval: ticketKeyTime}
 	for {
-		daily.Do(func() { s.warnOfExpiry(time.Now()) })
+		daily.Do(func() { warnOfExpiry(s.log, s.tls.certs, time.Now()) })
 		select {
 		case <-ctx.Done():
 			return
@@ -165,10 +133,15 @@ func (s *Server) checkCertificates(all bool, now time.Time) {
 	case changed > 0 || renewedCA || all:
 		s.log.Info("TLS certificates replaced", "pairs", changed, "client_ca", renewedCA, "first_expiry", expiry)
 	}
+	if all {
+		warnOfExpiry(s.log, s.tls.certs, now)
+	}
 }
 
-func (s *Server) warnOfExpiry(now time.Time) {
-	for _, e := range s.tls.certs.Expiring(now) {
-		s.log.Warn("a TLS certificate expires soon: renew it", "cert", e.Cert, "expiry", e.NotAfter.UTC().Format(time.DateTime))
+// canReplaceCertificates returns an error if an expired certificate would replace one that has not expired.
+func (s *Server) canReplaceCertificates() error {
+	if s.tls == nil {
+		return nil
 	}
+	return s.tls.certs.CanReplace(time.Now())
 }

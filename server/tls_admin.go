@@ -37,3 +37,12 @@ func (s *Server) overTLS(listener net.Listener) (net.Listener, error) {
 	}
 	return tls.NewListener(listener, base), nil
 }
+
+// grpcCertificates returns the settings of TLS for the port of the gRPC API; nil without TLS.
+func (s *Server) grpcCertificates() *tls.Config {
+	t := &s.cfg.TLS
+	if !t.GRPC {
+		return nil
+	}
+	return &tls.Config{MinVersion: tlsVersions[t.MinVersion], GetCertificate: s.tls.certs.GetCertificate}
+}

@@ -105,9 +105,10 @@ func TestTheAdminPortRequiresClientCertificates(t *testing.T) {
 		configure(c)
 		c.TLS.Admin, c.TLS.AdminClientCA = true, file
 		c.API.Key, c.API.On = "0123456789abcdef", "admin"
+		c.Admin = "0.0.0.0:0" // its certificates make it trusted
 	})
 	eventually(t, "the admin port", func() bool { return adminStatus(t, s, "/readyz", known) == http.StatusOK })
-	paths := []string{"/healthz", "/metrics", "/connections", "/api/info", "/debug/pprof/"}
+	paths := []string{"/healthz", "/metrics", "/connections", "/api/info", "/debug/pprof/", "/", "/live?once"}
 	for _, path := range paths {
 		if got := adminStatus(t, s, path, known); got != http.StatusOK {
 			t.Errorf("%s with a certificate: got %d, want 200", path, got)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -218,7 +219,42 @@ func TestCertificatesAreChecked(t *testing.T) {
 		t.Error(err)
 	}
 	writePair(t, dir, time.Now().Add(-time.Hour))
-	if err := cfg.CheckCertificates(); err == nil || !strings.Contains(err.Error(), cert) {
-		t.Errorf("expired: got %v, want an error with %s", err, cert)
+	if err := cfg.CheckCertificates(); err != nil {
+		t.Errorf("expired: got %v, want no error", err)
+	}
+	cfg.Pairs = []CertificateFiles{{cert, key}, {cert, filepath.Join(dir, "no.key")}}
+	e := (*ConfigError)(nil)
+	if err := cfg.CheckCertificates(); !errors.As(err, &e) || e.Key != "tls.certificate.key" || e.Index != 1 || !strings.Contains(e.Text, "no.key") {
+		t.Errorf("got %v, want an error about the key of the second table", err)
+	}
+}
+
+// A server starts with an expired certificate, and reloads with it. A renewed one is used. A reload with another expired one is invalid, and so is
+// one with a broken file.
+func TestAnExpiredCertificateDoesNotEndTheStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := writePair(t, dir, time.Now().Add(-time.Hour))
+	s := startReloadable(t, func(c *Config) { c.TLSListen, c.TLS.Cert, c.TLS.Key = "127.0.0.1:0", []string{cert}, []string{key} })
+	left := func() float64 { return value(t, s.Server, "throng_tls_certificate_seconds_left", "") }
+	if got := left(); got > -3_000 {
+		t.Errorf("got %v s left, want about -3600", got)
+	}
+	dialTLS(t, s.Server, "lobby", tls13)
+	s.mustChange(t, func(c *Config) { c.Rate = 77 })
+	writePair(t, dir, time.Now().Add(time.Hour))
+	eventually(t, "the renewed certificate", func() bool { return left() > 0 })
+	for name, spoil := range map[string]func(){
+		"has ended on": func() { writePair(t, dir, time.Now().Add(-time.Minute)) },
+		"tls.cert":     func() { testkit.Replace(t, cert, []byte("hello")) },
+	} {
+		spoil()
+		got := s.change(func(c *Config) { c.Rate++ })
+		if got.Result != metrics.ReloadInvalid || !strings.Contains(strings.Join(got.Errors, " "), name) {
+			t.Errorf("got %+v, want an error with %s", got, name)
+		}
+	}
+	if got := left(); got < 0 {
+		t.Errorf("got %v s left, want the renewed certificate in use", got)
 	}
 }

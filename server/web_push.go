@@ -76,7 +76,7 @@ func loadWebPush(ctx context.Context, cfg *WebPushConfig, from broker.Engine, to
 
 // storedWebPushKey returns the private key that is stored. It creates one if there is none.
 func storedWebPushKey(ctx context.Context, from broker.Engine) (string, error) {
-	table, err := from.Table(ctx, keyTable)
+	table, err := from.Table(ctx, broker.KeyTable)
 	if err != nil {
 		return "", err
 	}

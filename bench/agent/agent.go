@@ -13,6 +13,7 @@
 //	opening.go, receive.go, ending.go, poller.go    what a poller does with bytes and with the end of a connection
 //	state.go, dial.go, ramp.go                      the state of a run, its dialer
 //	send.go, schedule.go                            its sender
+//	targets.go, node.go, orphans.go                 rooms at several servers, the end of one of them
 //	moves.go, tick.go, report.go, run.go            clients that leave and return, ticks, the report, the run
 //
 // nbio's loop serves the connections: a connection has no goroutine. Each poller, each room and the sender have a lock of their own.

@@ -18,6 +18,7 @@ type conn struct {
 	tls    *tlsclient.Session // nil without TLS
 	poller *poller
 	room   *room
+	target uint8 // number of the target
 
 	// Guarded by poller.mu.
 	handshake *handshake  // nil after the response
@@ -68,6 +69,7 @@ type poller struct {
 	spanMask     uint32
 	rules        ws.Rules
 	deflateRules ws.Rules    // of connections that negotiated permessage-deflate
+	pairs        *pairs      // nil unless rooms are spread over the targets
 	again        func(*conn) // closed loop: called when a publisher has received its own message; nil in the open loop
 
 	mu       sync.Mutex
@@ -83,6 +85,9 @@ type poller struct {
 	cut      histogram.Histogram
 	cuts     map[string]int // those of connections that had stopped reading, by reason
 	finished bool           // the run is over, so connections may end
+	orphans  *orphans       // nil unless a node ends
+	doomed   uint8          // its target
+	event    int64          // the time of its end
 }
 
 // part removes c from its room. What c receives after that does not count. It returns false if c is not open. The caller holds the poller's

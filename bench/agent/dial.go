@@ -21,7 +21,9 @@ type dialer struct {
 	run      *run
 	dialer   net.Dialer
 	sources  []*net.TCPAddr     // nil: the kernel chooses the address
-	requests []handshakeRequest // by room
+	requests []handshakeRequest // by room; if rooms are spread, by room and target
+	targets  []uint8            // by connection
+	others   []uint8            // for the clients of a node that has ended
 
 	mu     sync.Mutex
 	next   int // index of the next connection to open, among this agent's
@@ -39,17 +41,23 @@ type handshakeRequest struct {
 
 func newDialer(r *run) (*dialer, error) {
 	d := &dialer{run: r, viable: true, answer: Connected{Failed: map[string]int{}}}
+	d.targets, d.others = r.plan.TargetsOf(), r.plan.others()
 	for i, room := range r.plan.Rooms {
-		t := &r.plan.Targets[i%len(r.plan.Targets)]
-		before, after, err := request(t, r.plan, room)
-		if err != nil {
-			return nil, err
+		at := r.plan.Targets
+		if !r.plan.Spread {
+			at = at[i%len(at):][:1]
 		}
-		client, err := tlsOf(t, r.plan)
-		if err != nil {
-			return nil, err
+		for k := range at {
+			before, after, err := request(&at[k], r.plan, room)
+			if err != nil {
+				return nil, err
+			}
+			client, err := tlsOf(&at[k], r.plan)
+			if err != nil {
+				return nil, err
+			}
+			d.requests = append(d.requests, handshakeRequest{address: at[k].Address.String(), before: before, after: after, tls: client})
 		}
-		d.requests = append(d.requests, handshakeRequest{address: t.Address.String(), before: before, after: after, tls: client})
 	}
 	d.dialer = net.Dialer{KeepAlive: -1, Timeout: r.plan.DialTimeout}
 	d.sources = loopbackSources(r.plan, portsPerSource())
@@ -161,10 +169,26 @@ func sum(counts map[string]int) (total int) {
 	return total
 }
 
+// target returns the target at which connection i connects now.
+func (d *dialer) target(i int) uint8 {
+	at, pl := d.targets[i], d.run.plan
+	if pl.Node != nil && int(at) == *pl.Node && d.run.start != nil && Now() >= d.run.start.Event {
+		return d.others[i/len(pl.Targets)%len(d.others)]
+	}
+	return at
+}
+
+func (d *dialer) request(room int32, target uint8) *handshakeRequest {
+	if d.run.plan.Spread {
+		return &d.requests[int(room)*len(d.run.plan.Targets)+int(target)]
+	}
+	return &d.requests[room]
+}
+
 // one opens connection i. If from is nil, the connection joins its room as a new member. Otherwise it continues the membership of from.
 func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, err error) {
-	room := d.run.plan.RoomOf[i]
-	request := &d.requests[room]
+	room, target := d.run.plan.RoomOf[i], d.target(i)
+	request := d.request(room, target)
 	dialer := d.dialer
 	if d.sources != nil {
 		dialer.LocalAddr = d.sources[i/d.run.plan.Agents%len(d.sources)]
@@ -194,7 +218,7 @@ func (d *dialer) one(ctx context.Context, i int, from *conn) (took dialTimes, er
 		return took, err
 	}
 	h := newHandshake(d.run.plan.Rooms[room], d.run.plan)
-	c := &conn{nc: nc, tls: session, room: d.run.check.rooms[room], handshake: h}
+	c := &conn{nc: nc, tls: session, target: target, room: d.run.check.rooms[room], handshake: h}
 	c.member.connection, c.member.publisher = int32(i), -1
 	if i < d.run.plan.Publishers {
 		c.member.publisher = int32(i)

@@ -30,6 +30,7 @@ func (p *poller) lost(c *conn, why string, to state) {
 		p.count.Cut++
 		p.cuts[why]++
 		p.cut.Record(Now() - c.stopped)
+	case c.state == open && p.orphaned(c):
 	case c.state == open:
 		c.room.leave(&c.member) // the messages that it missed until now are lost
 		p.count.Closed++

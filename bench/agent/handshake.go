@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type handshake struct {
 	deflation deflation  // what the response says
 	head      []byte     // the part of the response that has arrived
 	result    chan error // receives exactly one value
+	rejected  error      // the status of the response is not 101, and its body has not arrived whole; else nil
 
 	room     string // the name of the room to join
 	upgraded bool   // the HTTP part is complete; the protocol's steps follow
@@ -60,8 +62,11 @@ func (je *joinError) Error() string {
 
 func (je *joinError) Unwrap() error { return je.end }
 
-// joining converts the error that ended an opening: after the upgrade, the result names the expected message.
+// joining converts the error that ended an opening: after the upgrade, the result names the expected message, and after a rejection its status.
 func (h *handshake) joining(p *Protocol, err error) error {
+	if h != nil && h.rejected != nil {
+		return h.rejected
+	}
 	if h == nil || !h.upgraded || h.steps >= len(p.Steps) {
 		return err
 	}
@@ -77,10 +82,36 @@ func (rf *rejectedError) Error() string {
 
 const maxQuote = 200 // length up to which a text of the server is quoted, in bytes
 
-// statusError is a response other than 101.
-type statusError struct{ status string }
+// statusError is a response other than 101, with the first line of its text: it may say what to do.
+type statusError struct{ status, line string }
 
-func (se *statusError) Error() string { return "HTTP " + result.PrintableLine(se.status, maxQuote) }
+func (se *statusError) Error() string {
+	text := "HTTP " + result.PrintableLine(se.status, maxQuote)
+	if se.line != "" {
+		text += ": " + result.PrintableLine(se.line, maxQuote)
+	}
+	return text
+}
+
+// readRejection sets rejected to the error for a response other than 101, of which the head and the begin of the body have arrived. whole is false
+// if more of its first line may arrive. The line of a page in HTML is left out.
+func (h *handshake) readRejection() (whole bool) {
+	r, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(h.head), 512), nil)
+	if err != nil {
+		h.rejected = errBadAnswer // not possible: checkAnswer has read the head
+		return true
+	}
+	se := &statusError{status: r.Status}
+	h.rejected = se
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+		return true
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRejection))
+	line, _, ended := bytes.Cut(body, []byte("\n"))
+	se.line = strings.TrimSpace(string(line))
+	isSized := r.ContentLength >= 0 || len(r.TransferEncoding) > 0
+	return ended || len(h.head) >= maxHead || len(body) == maxRejection || err == nil && isSized
+}
 
 var (
 	errHeadTooBig  = fmt.Errorf("handshake response exceeds %d bytes", maxHead)
@@ -99,6 +130,9 @@ func newHandshake(room string, plan *Plan) *handshake {
 func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
 	seen := max(len(h.head)-3, 0)
 	h.head = append(h.head, b...)
+	if h.rejected != nil {
+		return nil, h.readRejection(), h.rejected
+	}
 	i := bytes.Index(h.head[seen:], []byte("\r\n\r\n"))
 	switch {
 	case i < 0 && len(h.head) > maxHead, seen+i+4 > maxHead:
@@ -107,8 +141,11 @@ func (h *handshake) feed(b []byte) (rest []byte, done bool, err error) {
 		return nil, false, nil
 	}
 	end := seen + i + 4
-	h.deflation, err = checkAnswer(h.head[:end], h)
-	return h.head[end:], true, err
+	if h.deflation, err = checkAnswer(h.head[:end], h); !errors.As(err, new(*statusError)) {
+		return h.head[end:], true, err
+	}
+	done = h.readRejection()
+	return nil, done, h.rejected
 }
 
 // checkAnswer checks a handshake response as RFC 6455, 4.1 requires.
@@ -120,7 +157,7 @@ func checkAnswer(head []byte, h *handshake) (deflation, error) {
 	_ = r.Body.Close() // only the head counts, and the body is in memory
 	switch {
 	case r.StatusCode != http.StatusSwitchingProtocols:
-		return uncompressed, &statusError{r.Status}
+		return uncompressed, &statusError{status: r.Status}
 	case !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"),
 		!hasToken(r.Header.Values("Connection"), "upgrade"),
 		r.Header.Get("Sec-WebSocket-Accept") != ws.AcceptKey(h.key):

@@ -9,6 +9,7 @@ const (
 	readBuffer    = 64 << 10    // bytes of one read, shared by the connections of a poller
 	maxUnsent     = 1 << 20     // bytes that a publisher queues while the server does not read
 	maxHead       = 8 << 10     // bytes of a handshake response
+	maxRejection  = 1 << 10     // bytes of the body of a rejection
 	maxMessage    = 2 * MaxSize // bytes of one message from the server
 	maxFragments  = 1024        // fragments of one message
 	shortestSleep = 250_000     // nanoseconds: messages that fall due sooner are sent together

@@ -49,7 +49,8 @@ type Plan struct {
 	Agents int    `json:"agents"`
 	Seed   uint64 `json:"seed"`
 
-	Targets     []Target           `json:"targets"` // room r is at target r modulo their number
+	Targets     []Target           `json:"targets"`          // room r is at target r modulo their number
+	Spread      bool               `json:"spread,omitempty"` // the members of each room are at all targets in turn (targets.go)
 	Protocol    Protocol           `json:"protocol"`
 	Headers     []string           `json:"headers,omitempty"`     // of the opening handshake, "name: value"
 	Subprotocol string             `json:"subprotocol,omitempty"` // the requested subprotocol
@@ -70,6 +71,7 @@ type Plan struct {
 	Churn  float64       `json:"churn,omitempty"` // connections a second that leave and return, of all agents
 	Kill   float64       `json:"kill,omitempty"`  // share of the connections that do not publish, to be killed at Start.Event
 	By     string        `json:"by,omitempty"`    // how: rst, fin or silence
+	Node   *int          `json:"node,omitempty"`  // the target whose server ends at Start.Event; its clients return at the others
 	Jitter time.Duration `json:"jitter_ns,omitempty"`
 	Slow   float64       `json:"slow,omitempty"` // share of the connections that do not publish, to stop reading at Start.Event
 
@@ -87,6 +89,7 @@ func (pl *Plan) check() error {
 	switch {
 	case pl.Agents < 1 || pl.Agent < 0 || pl.Agent >= pl.Agents, len(pl.Targets) == 0, len(pl.Rooms) == 0,
 		len(pl.RoomOf) == 0 || pl.Publishers < 0 || pl.Publishers > len(pl.RoomOf), pl.Size < StampSize || pl.Size > MaxSize,
+		pl.Spread && (len(pl.Targets) < 2 || len(pl.Targets) > MaxSpread), pl.Node != nil && (!pl.Spread || *pl.Node < 0 || *pl.Node >= len(pl.Targets)),
 		pl.Dials < 1, pl.Ramp < 0, pl.DialTimeout <= 0, pl.Closed > pl.Publishers, (pl.Rate > 0 || pl.Closed > 0) && pl.Publishers == 0:
 		return errors.New("agent: invalid plan")
 	}
@@ -183,6 +186,10 @@ type Report struct {
 	Windows  int                 `json:"windows,omitempty"` // of context takeover, of inflate.WindowSize bytes each
 	Cut      histogram.Histogram `json:"cut"`               // time from when a connection stopped reading until the server closed it
 	Back     histogram.Histogram `json:"back"`              // time from the kill until the connection was back
+	Away     histogram.Histogram `json:"away"`              // time from the end of a connection until it was back, after the end of a node
+	Goodbyes []int               `json:"goodbyes"`          // connections that ended with their node, by the GoodbyeSlot after the event
+	Across   []Across            `json:"across"`            // by target, with Plan.Spread
+	Members  []int               `json:"members"`           // open connections by target
 	Stopped  int                 `json:"stopped"`
 	PSS      int64               `json:"pss"`
 }

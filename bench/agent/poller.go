@@ -154,6 +154,9 @@ func (p *poller) frames(c *conn, b []byte, at int64) (rest []byte, whole bool) {
 				if string(b[body:wire]) != text {
 					r.spoiled(m, e)
 				} else {
+					if p.pairs != nil {
+						p.pairs.record(e.publisher, c.target, at-e.intended)
+					}
 					each.Record(at - e.intended)
 					if !c.touched {
 						p.sent.Record(at - e.sent)

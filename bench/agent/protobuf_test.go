@@ -51,6 +51,14 @@ func TestProtobufCommandsAreRight(t *testing.T) {
 	if c := decode(t, []byte(withLengths(p.Steps[0].Send))); c.Id != 1 || c.Connect == nil {
 		t.Errorf("got %v", c)
 	}
+	asText, err := p.AsText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := asText.wrapping("a", 40)
+	if c := decode(t, []byte(before+strings.Repeat("x", 40)+after)); c.Publish == nil || string(c.Publish.Data) != `"`+strings.Repeat("x", 40)+`"` {
+		t.Errorf("as text: got %v", c)
+	}
 	with, err := p.WithToken("a.b.c")
 	if err != nil {
 		t.Fatal(err)

@@ -150,6 +150,15 @@ func (pr Protocol) WithToken(token string) (Protocol, error) {
 	return pr, nil
 }
 
+// AsText returns pr with messages that are published as JSON strings: a chat room takes no object without an ID.
+func (pr Protocol) AsText() (Protocol, error) {
+	before := pr.Publish
+	if pr.Publish = strings.Replace(before, `{"text":"{{payload}}"}`, `"{{payload}}"`, 1); pr.Publish == before {
+		return pr, fmt.Errorf("as-text: protocol %s publishes no JSON object: use --protocol centrifugo or centrifugo-protobuf", pr.Name)
+	}
+	return pr, nil
+}
+
 // Template returns a protocol of custom JSON texts: the text that joins (may be empty), the expected response, and the text that publishes.
 func Template(join, joined, publish string) (Protocol, error) {
 	p := Protocol{Name: "json", Path: "/ws", Usual: "bench", Publish: publish}

@@ -115,6 +115,9 @@ func (p *poller) receive(c *conn, body []byte, at int64, missed bool) verdict {
 	case is == fresh && missed:
 		p.count.Recovered++
 	case is == fresh:
+		if p.pairs != nil {
+			p.pairs.record(s.publisher, c.target, at-s.intended)
+		}
 		if c.touched {
 			p.touched.Record(at - s.intended)
 		} else {

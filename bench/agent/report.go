@@ -57,8 +57,12 @@ func (ru *run) report() Report {
 		p.mu.Unlock()
 	}
 	ru.back.mu.Lock()
-	report.Back, report.Stopped = ru.back.after, ru.back.stopped
+	report.Back, report.Away, report.Stopped = ru.back.after, ru.back.away, ru.back.stopped
 	ru.back.mu.Unlock()
+	if ru.orphans != nil {
+		report.Goodbyes = ru.orphans.counted()
+	}
+	report.Across, report.Members = ru.across(), ru.members()
 	report.PSS = observe.ReadOwn(true).PSS
 	return report
 }
@@ -74,4 +78,34 @@ func (ru *run) complete() bool {
 		}
 	}
 	return true
+}
+
+// across returns the latency of all pollers by target.
+func (ru *run) across() (all []Across) {
+	if !ru.plan.Spread {
+		return nil
+	}
+	all = make([]Across, len(ru.plan.Targets))
+	for _, p := range ru.engine.pollers {
+		p.mu.Lock()
+		for i := range all {
+			all[i].Own.Merge(&p.pairs.at[i].Own)
+			all[i].Others.Merge(&p.pairs.at[i].Others)
+		}
+		p.mu.Unlock()
+	}
+	return all
+}
+
+// members returns the number of open connections of this agent by target.
+func (ru *run) members() []int {
+	at := make([]int, len(ru.plan.Targets))
+	for _, c := range ru.engine.all() {
+		c.poller.mu.Lock()
+		if c.listens() {
+			at[c.target]++
+		}
+		c.poller.mu.Unlock()
+	}
+	return at
 }

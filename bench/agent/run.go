@@ -26,6 +26,7 @@ func newRun(plan *Plan, link *Link[Command, Event]) (*run, error) {
 	pollers := make([]*poller, n)
 	for i := range pollers {
 		pollers[i] = newPoller(r.check, &plan.Protocol, float64(plan.Rate))
+		pollers[i].pairs = newPairs(plan)
 	}
 	var err error
 	if r.engine, err = newEngine(pollers, r.own, plan.Agents); err != nil {
@@ -128,6 +129,10 @@ func (ru *run) begin(start *Start) {
 	}
 	if ru.plan.Churn > 0 {
 		ru.moving.Go(ru.churn)
+	}
+	if ru.plan.Node != nil {
+		ru.expectOrphans()
+		ru.moving.Go(ru.moveOrphans)
 	}
 	if len(ru.kill)+len(ru.slow) > 0 {
 		ru.moving.Go(ru.runEvent)

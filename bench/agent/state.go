@@ -22,10 +22,11 @@ type run struct {
 	began  time.Duration // CPU time of the process at the start
 	start  *Start
 
-	moving sync.WaitGroup // goroutines that make connections leave and return
-	moves  context.Context
-	still  context.CancelFunc // ends them
-	back   returned
+	moving  sync.WaitGroup // goroutines that make connections leave and return
+	moves   context.Context
+	still   context.CancelFunc // ends them
+	back    returned
+	orphans *orphans // nil unless a node ends
 
 	mu     sync.Mutex
 	sender *sender // nil until Start
@@ -79,6 +80,7 @@ func (ru *run) gone(own []int) []int {
 type returned struct {
 	mu      sync.Mutex
 	after   histogram.Histogram // time from the kill until the connection was back
+	away    histogram.Histogram // time from its own end, if its node ended
 	refused int                 // failed attempts
 	killed  int
 	stopped int

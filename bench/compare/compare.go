@@ -176,10 +176,13 @@ type Names struct{ A, B string }
 func WriteJudgements(w io.Writer, pairs Pairs, all []Judgement, names Names) error {
 	var b strings.Builder
 	first := all[0]
-	switch first.Word {
-	case None:
-		fmt.Fprintf(&b, "%s: B / A in %s: a difference, if any, is smaller than ±%.1f %%\n", None, first.Metric.Name,
-			100*max(first.Pair.High-1, 1-first.Pair.Low))
+	most := max(first.Pair.High-1, 1-first.Pair.Low)
+	switch {
+	case first.Word == None && most >= 1:
+		fmt.Fprintf(&b, "%s: %s are too few for a bound of the difference in %s: raise --pairs\n", None,
+			result.Number(first.Pair.N, "pair"), first.Metric.Name)
+	case first.Word == None:
+		fmt.Fprintf(&b, "%s: B / A in %s: a difference, if any, is smaller than ±%.1f %%\n", None, first.Metric.Name, 100*most)
 	default:
 		fmt.Fprintf(&b, "B is %s: %s of B is %.1f %% of that of A, by %d pairs (95 %% interval: %.1f to %.1f %%)\n", first.Word, first.Metric.Name,
 			100*first.Pair.Ratio, first.Pair.N, 100*first.Pair.Low, 100*first.Pair.High)

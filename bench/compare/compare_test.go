@@ -203,3 +203,21 @@ func TestTextIsGolden(t *testing.T) {
 		})
 	}
 }
+
+// A bound of a hundred percent or more says nothing: the text has what to do.
+func TestTooFewPairsAreNamed(t *testing.T) {
+	pairs := Pairs{
+		{measured(1000, time.Millisecond), measured(1000, time.Millisecond)}, {measured(1000, time.Millisecond), measured(4000, time.Millisecond)},
+	}
+	all, err := Judge(pairs, "cpu/delivery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := WriteJudgements(&text, pairs, all, Names{"a", "b"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "no difference shown: 2 pairs are too few for a bound of the difference in cpu/delivery: raise --pairs\n"; !strings.HasPrefix(text.String(), want) {
+		t.Errorf("got %s, want %s", text.String(), want)
+	}
+}

@@ -1,5 +1,5 @@
 // Package doctor checks which settings of a machine prevent a number of WebSocket connections, and lists fixes. It changes no
-// setting. Visit also checks the TLS of a server. The requirements are those measured for throng and its bench (BENCHMARKS.md). A value that cannot be read is reported as unknown.
+// setting. Visit also checks the TLS of a server. The requirements are those measured for throng and its bench (docs/benchmarks). A value that cannot be read is reported as unknown.
 package doctor
 
 // Schema is the version of the JSON form of a Report.

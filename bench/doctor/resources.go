@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The memory of a connection in bytes, rounded up from measurements (BENCHMARKS.md): of the server, of the bench, and of the kernel on
+// The memory of a connection in bytes, rounded up from measurements (docs/benchmarks): of the server, of the bench, and of the kernel on
 // either end.
 const (
 	serverPer = 1 << 10

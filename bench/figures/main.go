@@ -1,5 +1,5 @@
-// Figures makes the tables of BENCHMARKS.md. It runs throng and the peers in turn, the server on core 0 and the client on core 1, and
-// writes the medians into the document, each table between its marks. `make benchmarks` builds what it needs and calls it.
+// Figures makes the tables of docs/benchmarks. It runs throng and the peers in turn, the server on core 0 and the client on core 1, and
+// writes the medians into the documents, each table between its marks. `make benchmarks` builds what it needs and calls it.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 
 var only = flag.String("only", "", "make one table: "+strings.Join(tableNames(), ", "))
 
-// table is one part of BENCHMARKS.md between its marks. It has a file of its own.
+// table is one part of a document between its marks. It has a file of its own.
 type table struct {
 	name string
 	make func() (string, error)
@@ -107,17 +107,17 @@ func moveToClientsCore() error {
 }
 
 func publish(name, table string) error {
-	if *document == "" {
+	if *documents == "" {
 		_, err := fmt.Printf("%s:\n\n%s\n", name, table)
 		return err
 	}
-	before, err := os.ReadFile(*document)
+	path, before, err := documentOf(*documents, name)
 	if err != nil {
 		return err
 	}
-	after, err := replaceTable(string(before), name, table)
+	after, err := replaceTable(before, name, table)
 	if err != nil {
-		return fmt.Errorf("%s: %w", *document, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return os.WriteFile(*document, []byte(after), 0o644)
+	return os.WriteFile(path, []byte(after), 0o644)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,19 +22,35 @@ func TestOneTableIsChosenByName(t *testing.T) {
 	}
 }
 
-func TestTheDocumentHasAllTables(t *testing.T) {
-	text, err := os.ReadFile("../../BENCHMARKS.md")
+func TestTheDocumentsHaveAllTables(t *testing.T) {
+	const dir = "../../docs/benchmarks"
+	for _, name := range tableNames() {
+		path, text, err := documentOf(dir, name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if _, err = replaceTable(text, name, ""); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if path, _, err := documentOf(dir, "no-such-table"); err == nil {
+		t.Errorf("a table without a mark: got %s", path)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := string(text)
-	for _, name := range tableNames() {
-		if document, err = replaceTable(document, name, ""); err != nil {
-			t.Error(err)
+	marks := 0
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
+		marks += strings.Count(string(text), "<!-- figures: ")
 	}
-	if n := strings.Count(document, "<!-- figures: "); n != len(tables) {
-		t.Errorf("got %d marks, want one for each of %d tables", n, len(tables))
+	if marks != len(tables) {
+		t.Errorf("got %d marks, want one for each of %d tables", marks, len(tables))
 	}
 }
 

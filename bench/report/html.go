@@ -13,26 +13,18 @@ import (
 	"io/fs"
 
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/uplot"
 )
 
 //go:embed page.html style.css plots.js
 var ours embed.FS
-
-// uplot is uPlot 1.6.32 from npm. It draws the plots.
-//
-//go:embed uplot/uPlot.iife.min.js uplot/uPlot.min.css uplot/LICENSE
-var uplot embed.FS
 
 var form = template.Must(template.ParseFS(ours, "page.html"))
 
 // HTML writes r as a page: one file that needs no network and runs only its own scripts. All text from r is escaped. It returns an error if
 // a histogram of r cannot be read.
 func HTML(w io.Writer, r *result.Result) error {
-	drawer, err := fs.Sub(uplot, "uplot")
-	if err != nil {
-		return err
-	}
-	return writeHTML(w, r, drawer)
+	return writeHTML(w, r, uplot.Files)
 }
 
 func writeHTML(w io.Writer, r *result.Result, drawer fs.FS) error {

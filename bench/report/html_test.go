@@ -19,6 +19,7 @@ import (
 	"github.com/throng-chat/throng/bench/histogram"
 	"github.com/throng-chat/throng/bench/observe"
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/uplot"
 )
 
 // drawer replaces uPlot in tests of the rest of the page.
@@ -310,7 +311,7 @@ func TestThePageContainsThePublishedUPlot(t *testing.T) {
 		"uPlot.min.css":     "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
 		"LICENSE":           "8f989229699b4fe2f1a0432d0e9edc338a8a911e250e2d1b01ecd770a5f5b1bd",
 	} {
-		text, err := uplot.ReadFile("uplot/" + name)
+		text, err := uplot.Files.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}

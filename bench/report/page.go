@@ -47,7 +47,7 @@ func newPage(r *result.Result) (*page, error) {
 	}
 	p.Figures = figures(r)
 	for _, part := range []func(*result.Result) (section, error){
-		steps, storm, resume, slow, latency, delivery, thresholds, overTime, connecting, costs, observed, whatRan,
+		steps, targets, storm, resume, slow, latency, delivery, thresholds, overTime, connecting, costs, observed, whatRan,
 	} {
 		s, err := part(r)
 		if err != nil {

@@ -9,6 +9,22 @@ import (
 
 // Sections about the events of a scenario.
 
+// targets is the section about rooms that are spread over several servers.
+func targets(r *result.Result) (section, error) {
+	if len(r.Targets) == 0 {
+		return section{}, nil
+	}
+	t := table{Caption: "Members and messages", Head: []string{"", "members", "at the end", "publishers", "messages"}}
+	var all []result.Timed
+	for i := range r.Targets {
+		g := &r.Targets[i]
+		t.add(g.URL, result.Thousands(g.Members), result.Thousands(g.MembersAtEnd), result.Thousands(g.Publishers), result.Number(g.Sent, "message"))
+		all = append(all, result.Timed{What: g.URL + ", its own messages", Distribution: g.Own},
+			result.Timed{What: g.URL + ", messages of the others", Distribution: g.Others})
+	}
+	return section{ID: "targets", Title: "Targets", Tables: []table{t, percentiles("Latency by the place of the publisher", all)}}, nil
+}
+
 // storm is the section of a reconnect storm.
 func storm(r *result.Result) (section, error) {
 	s := r.Storm
@@ -24,6 +40,11 @@ func storm(r *result.Result) (section, error) {
 	t.add("50 % returned after", result.Took(s.Back50))
 	t.add("99 % returned after", result.Took(s.Back99))
 	t.add("100 % returned after", result.Took(s.Back100))
+	if s.Node != "" {
+		t.add("node that ended", s.Node)
+		t.add("its connections ended within", result.Took(s.LastEnd))
+		t.add("most of them in 100 ms", fmt.Sprintf("%.1f %%", 100*s.MostEnds))
+	}
 	t.add("handshakes", result.Thousands(int(s.PerS))+"/s")
 	t.add("rejected and retried", result.Thousands(s.Refused))
 	others := []result.Timed{{What: "before", Distribution: s.Before}, {What: "from the kill until all returned", Distribution: s.Untouched}}

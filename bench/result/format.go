@@ -108,7 +108,7 @@ func Counts(counts map[string]int) string {
 	rest := keys[min(len(keys), mostCounts):]
 	keys = keys[:len(keys)-len(rest)]
 	for i, why := range keys {
-		keys[i] = fmt.Sprintf("%s %s", Thousands(counts[why]), why)
+		keys[i] = fmt.Sprintf("%s × %s", Thousands(counts[why]), why)
 	}
 	if len(rest) > 0 {
 		others := 0

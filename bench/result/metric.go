@@ -55,6 +55,14 @@ var Metrics = []Metric{
 	latency("span-p50", func(l *Latency) *Distribution { return l.Span }, p50),
 	latency("span-p99", func(l *Latency) *Distribution { return l.Span }, p99),
 	latency("ping-p99", func(l *Latency) *Distribution { return l.Ping }, p99),
+	storm("back-99", "until 99 % of the killed connections were back", func(s *Storm) (float64, bool) { return s.Back99.Seconds(), s.Back99 > 0 }),
+	storm("back-100", "until all killed connections were back", func(s *Storm) (float64, bool) { return s.Back100.Seconds(), s.Back100 > 0 }),
+	{Name: "ends/100ms", Better: -1, Help: "largest share of the connections of an ended node that closed within 100 ms", of: func(r *Result) (float64, bool) {
+		if r.Storm == nil || r.Storm.Node == "" {
+			return 0, false
+		}
+		return r.Storm.MostEnds, r.Storm.Killed > 0
+	}},
 	{Name: "connect-p50", Unit: "s", Better: -1, Help: "one connection: TCP and handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p50) }},
 	{Name: "connect-p99", Unit: "s", Better: -1, Help: "one connection: TCP and handshake", of: func(r *Result) (float64, bool) { return seconds(r.Connect.Time, p99) }},
 	{Name: "tls-p50", Unit: "s", Better: -1, Help: "one handshake of TLS", of: func(r *Result) (float64, bool) { return seconds(r.Connect.TLS, p50) }},
@@ -114,6 +122,15 @@ func MetricNamed(name string) (Metric, error) {
 
 func latency(name string, of func(*Latency) *Distribution, at func(*Distribution) *time.Duration) Metric {
 	return Metric{Name: name, Unit: "s", Better: -1, Help: "latency", of: func(r *Result) (float64, bool) { return seconds(of(&r.Latency), at) }}
+}
+
+func storm(name, help string, of func(*Storm) (float64, bool)) Metric {
+	return Metric{Name: name, Unit: "s", Better: -1, Help: help, of: func(r *Result) (float64, bool) {
+		if r.Storm == nil {
+			return 0, false
+		}
+		return of(r.Storm)
+	}}
 }
 
 func seconds(d *Distribution, at func(*Distribution) *time.Duration) (float64, bool) {

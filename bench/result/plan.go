@@ -18,8 +18,9 @@ type Env struct {
 type Target struct {
 	URL      string `json:"url"`
 	Protocol string `json:"protocol"`
-	TLS      string `json:"tls,omitempty"` // version and cipher suite of the first connection; empty without TLS
-	PID      int    `json:"pid"`           // 0 if its process was not visible
+	Spread   bool   `json:"spread,omitempty"` // the members of each room are at all URLs
+	TLS      string `json:"tls,omitempty"`    // version and cipher suite of the first connection; empty without TLS
+	PID      int    `json:"pid"`              // 0 if its process was not visible
 	Command  string `json:"command,omitempty"`
 }
 

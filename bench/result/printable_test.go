@@ -118,7 +118,7 @@ func TestOfManyReasonsTheMostFrequentAreListed(t *testing.T) {
 		counts[fmt.Sprintf("reason %03d", i)] = 2
 	}
 	got := Counts(counts)
-	if !strings.HasPrefix(got, "50 often; 2 reason 000; ") || !strings.HasSuffix(got, "; 182 for 91 other reasons") {
+	if !strings.HasPrefix(got, "50 × often; 2 × reason 000; ") || !strings.HasSuffix(got, "; 182 for 91 other reasons") {
 		t.Errorf("got %q", got)
 	}
 	if got := Number(1, "connection") + Number(2, "connection") + Number(uint64(1000), "connection"); got != "1 connection2 connections1,000 connections" {

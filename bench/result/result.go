@@ -6,6 +6,7 @@
 //	delivery.go      the delivery check
 //	cost.go          CPU and memory of the server, the client and the floor
 //	scenario.go      storm, resume, slow
+//	targets.go       rooms that are spread over several servers
 //	search.go        ladder and find
 //	series.go        one row per second
 //	verdict.go       verdict and thresholds
@@ -30,7 +31,7 @@ const Schema = "bench/1"
 // Result is one run. Fields whose names end in _ns are nanoseconds; memory is in bytes, rates are per second.
 type Result struct {
 	Schema  string    `json:"schema"`
-	Tool    string    `json:"tool"` // "throng 0.1.0"
+	Tool    string    `json:"tool"` // "throng 0.2.0"
 	Label   string    `json:"label,omitempty"`
 	Started time.Time `json:"started"`
 	Args    []string  `json:"args,omitempty"` // the command line
@@ -40,22 +41,23 @@ type Result struct {
 	Notes       []string    `json:"notes"`
 	Thresholds  []Threshold `json:"thresholds"`
 
-	Env         Env          `json:"env"`
-	Target      Target       `json:"target"`
-	Plan        Plan         `json:"plan"`
-	Connect     Connect      `json:"connect"`
-	Sent        Sent         `json:"sent"`
-	Latency     Latency      `json:"latency"`
-	Delivery    Delivery     `json:"delivery"`
-	Server      Server       `json:"server"`
-	Client      Client       `json:"client"`
-	Floor       *Floor       `json:"floor"` // nil if not measured
-	Storm       *Storm       `json:"storm,omitempty"`
-	Slow        *Slow        `json:"slow,omitempty"`
-	Resume      *Resume      `json:"resume,omitempty"`      // nil without --resume
-	Compression *Compression `json:"compression,omitempty"` // with --compress
-	Steps       []Step       `json:"steps,omitempty"`       // of ladder and find
-	Found       *Found       `json:"found,omitempty"`       // of find
+	Env         Env            `json:"env"`
+	Target      Target         `json:"target"`
+	Plan        Plan           `json:"plan"`
+	Connect     Connect        `json:"connect"`
+	Sent        Sent           `json:"sent"`
+	Latency     Latency        `json:"latency"`
+	Delivery    Delivery       `json:"delivery"`
+	Server      Server         `json:"server"`
+	Client      Client         `json:"client"`
+	Floor       *Floor         `json:"floor"`             // nil if not measured
+	Targets     []SpreadTarget `json:"targets,omitempty"` // with --targets
+	Storm       *Storm         `json:"storm,omitempty"`
+	Slow        *Slow          `json:"slow,omitempty"`
+	Resume      *Resume        `json:"resume,omitempty"`      // nil without --resume
+	Compression *Compression   `json:"compression,omitempty"` // with --compress
+	Steps       []Step         `json:"steps,omitempty"`       // of ladder and find
+	Found       *Found         `json:"found,omitempty"`       // of find
 
 	Series   []Second      `json:"series"`   // from the first message, or from the time at which all were connected
 	Observed []observe.Row `json:"observed"` // the server's process and its kernel, on the same time axis

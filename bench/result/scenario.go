@@ -7,7 +7,7 @@ import (
 // Storm is the result of a reconnect storm.
 type Storm struct {
 	Killed    int           `json:"killed"`
-	By        string        `json:"by"` // rst, fin or silence
+	By        string        `json:"by"` // rst, fin or silence; or the signal that ended their node
 	Back50    time.Duration `json:"back_50_ns"`
 	Back99    time.Duration `json:"back_99_ns"`
 	Back100   time.Duration `json:"back_100_ns"` // 0 if not all returned
@@ -16,6 +16,11 @@ type Storm struct {
 	Refused   int           `json:"refused"`   // failed attempts, which were repeated
 	Untouched *Distribution `json:"untouched"` // latency of the clients that were not killed, from the kill until all were back
 	Before    *Distribution `json:"before"`    // their latency before
+
+	Node     string        `json:"node,omitempty"`        // URL of the node that ended; else the fields below are not set
+	Away     *Distribution `json:"away,omitempty"`        // from the end of a connection until its client was back
+	MostEnds float64       `json:"most_ends,omitempty"`   // largest share of the connections that ended in a slot of 100 ms
+	LastEnd  time.Duration `json:"last_end_ns,omitempty"` // end of the last slot in which a connection ended, from the signal
 }
 
 // Resume is the recovery of clients that returned. A missed message that was neither recovered nor reported as missed counts as lost.

@@ -18,6 +18,7 @@ func (r *Result) WriteText(w io.Writer, colour bool) error {
 	}
 	p.pings(r)
 	p.compression(r.Compression)
+	p.spread(r.Targets)
 	p.storm(r.Storm)
 	p.resume(r.Resume)
 	p.slow(r.Slow)
@@ -176,6 +177,9 @@ func (p *page) storm(s *Storm) {
 	}
 	p.line("storm", "%s killed by %s · %s back: half in %s, 99 %% in %s, all in %s · %s handshakes/s · %s rejected and retried",
 		Thousands(s.Killed), s.By, Thousands(s.Back), Took(s.Back50), Took(s.Back99), Took(s.Back100), Thousands(int(s.PerS)), Thousands(s.Refused))
+	if s.Node != "" {
+		p.line("", "node %s · away: %s · its connections ended within %s, at most %.1f %% of them in 100 ms", s.Node, s.Away.brief(), Took(s.LastEnd), 100*s.MostEnds)
+	}
 	p.line("", "the others during the storm: %s · before: %s", s.Untouched.brief(), s.Before.brief())
 }
 

@@ -62,6 +62,9 @@ func New(s Settings, host string) (*Client, error) {
 	return &Client{base: base}, errors.Join(errs...)
 }
 
+// Config returns the settings for a client of crypto/tls.
+func (c *Client) Config() *tls.Config { return c.base.Clone() }
+
 // Handshake makes a handshake on nc, and blocks until it is complete or ctx ends. The caller closes nc after an error. The error is an *Error
 // if every other connection would have it, too.
 func (c *Client) Handshake(ctx context.Context, nc net.Conn) (*Session, string, error) {

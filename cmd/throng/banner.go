@@ -33,6 +33,9 @@ func printBanner(cfg server.Config, srv *server.Server, file *configFile, start 
 		}
 	}
 	line("api", "%s", apiText(cfg, srv))
+	if at := srv.GRPCAddr(); at != nil {
+		line("grpc", "%s  the same methods", at)
+	}
 	if admin := srv.AdminAddr(); admin != nil {
 		line("admin", "%s  /healthz /readyz /metrics /connections /debug/pprof/", urlOf(adminScheme(cfg), admin, ""))
 	} else {

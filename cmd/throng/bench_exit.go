@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/throng-chat/throng/bench/result"
 )
@@ -25,7 +26,7 @@ func verdictError(r *result.Result) error {
 	case result.Gaps:
 		return &exitError{code: exitGaps, err: errors.New("result is GAPS TOLD: raise the history size of the room")}
 	case result.Limited:
-		return &exitError{code: exitInvalid, err: errors.New("result is CLIENT-LIMITED: lower --rate, or add agents")}
+		return &exitError{code: exitInvalid, err: fmt.Errorf("result is CLIENT-LIMITED: %s", advice(r))}
 	case result.Unsteady:
 		return &exitError{code: exitInvalid, err: errors.New("result is NOT STEADY: raise --duration, or lower --rate")}
 	case result.None:
@@ -35,4 +36,12 @@ func verdictError(r *result.Result) error {
 		return &exitError{code: exitThreshold, err: fmt.Errorf("%s does not hold", r.Thresholds[i].Expr)}
 	}
 	return nil
+}
+
+// advice returns the cause of CLIENT-LIMITED with what to do, as in the result.
+func advice(r *result.Result) string {
+	if i := slices.IndexFunc(r.Verdict.Why, func(why string) bool { return strings.HasPrefix(why, "cause: ") }); i >= 0 {
+		return r.Verdict.Why[i]
+	}
+	return "lower --rate, or add agents"
 }

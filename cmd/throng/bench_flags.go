@@ -18,12 +18,14 @@ import (
 // load has the flags of every scenario. For a nil flag, the default of the scenario applies.
 type load struct {
 	URL         []string `arg:"" optional:"" help:"URL of the server, ws://host:port/path or wss://host:port/path. Give several URLs if several servers share the rooms. Without a URL, bench starts its own throng server."`
+	Targets     []string `placeholder:"URL,..." help:"URLs of the nodes of a cluster, instead of URL: the members of each room are at all of them in turn, and each message must reach those at all nodes."`
 	Connections *int     `help:"Number of connections to open and hold (default 1000)."`
 	Seed        *uint64  `help:"Seed of the random choices (default 1)."`
 	Room        string   `help:"Name of the room, or name prefix of several rooms."`
 
 	Header       []string `sep:"none" placeholder:"NAME:VALUE" help:"Header of the opening handshake. May be repeated."`
 	Subprotocol  string   `help:"WebSocket subprotocol to request."`
+	AsText       bool     `help:"Publish each message as a JSON string, as chat rooms need it. Needs --protocol centrifugo or centrifugo-protobuf."`
 	ConnectToken string   `env:"THRONG_BENCH_CONNECT_TOKEN" help:"Connection token of all clients. Needs --protocol centrifugo or centrifugo-protobuf."`
 
 	tlsFlags
@@ -90,7 +92,13 @@ func set[T any](to *T, from *T) {
 
 func (l *load) config(name string) (bench.Config, error) {
 	c := bench.DefaultConfig(name)
-	c.URLs = l.URL
+	c.URLs, c.Spread = l.URL, len(l.Targets) > 0
+	var both error
+	if c.Spread {
+		if c.URLs = l.Targets; len(l.URL) > 0 {
+			both = errors.New("url and targets: both given: give the nodes with --targets only")
+		}
+	}
 	set(&c.Connections, l.Connections)
 	set(&c.Seed, l.Seed)
 	set(&c.Dials, l.Dials)
@@ -109,10 +117,13 @@ func (l *load) config(name string) (bench.Config, error) {
 	}
 	c.Headers, c.Subprotocol, c.Compress = l.Header, l.Subprotocol, l.Compress
 	c.TLS, tlsErr = l.tlsFlags.settings()
+	if err == nil && l.AsText {
+		c.Protocol, err = c.Protocol.AsText()
+	}
 	if err == nil && l.ConnectToken != "" {
 		c.Protocol, err = c.Protocol.WithToken(l.ConnectToken)
 	}
-	return c, errors.Join(err, tlsErr)
+	return c, errors.Join(err, tlsErr, both)
 }
 
 func (sc *scenario) config(name string) (bench.Config, error) {

@@ -1,6 +1,10 @@
+//go:build !race
+
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,5 +38,33 @@ func TestBenchSpeaksProtobufWithOurServer(t *testing.T) {
 	code, _, stderr := outcome(t, throng(t, "bench", "connect", url, "--protocol", "centrifugo-protobuf", "--room", "$secret", "--connections", "1"))
 	if code != exitFailed || !strings.Contains(stderr, "rejected by the server") {
 		t.Errorf("a room that clients may not use: got exit %d: %s", code, stderr)
+	}
+}
+
+// With --as-text, the messages of the bench are those of a chat room, which rejects an object without an ID.
+func TestBenchMeasuresChatRooms(t *testing.T) {
+	t.Parallel()
+	config := filepath.Join(t.TempDir(), "chat.toml")
+	if err := os.WriteFile(config, []byte("rate = 0\n[[room]]\npattern = \"*\"\nkind = \"chat\"\nhistory-size = 100\nhistory-ttl = \"1m\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off", "--config", config))
+	defer stop(syscall.SIGTERM)
+	for _, protocol := range []string{"centrifugo", "centrifugo-protobuf"} {
+		code, stdout, stderr := outcome(t, throng(t, "bench", "broadcast", "ws://"+ready["listen"].(string), "--protocol", protocol, "--as-text",
+			"--connections", "20", "--rate", "50", "--duration", "1s", "--warmup", "0s", "--json", "--no-floor"))
+		if code != 0 && code != exitInvalid {
+			t.Fatalf("%s: got exit %d: %s", protocol, code, stderr)
+		}
+		r, err := result.Read(strings.NewReader(stdout))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Delivery.Any() || r.Delivery.Got != 50*20 {
+			t.Errorf("%s: got %+v", protocol, r.Delivery)
+		}
+	}
+	if code, _, stderr := outcome(t, throng(t, "bench", "connect", "--protocol", "socketio", "--as-text", "ws://127.0.0.1:1")); code == 0 || !strings.Contains(stderr, "as-text: protocol socketio publishes no JSON object") {
+		t.Errorf("got exit %d: %s", code, stderr)
 	}
 }

@@ -27,6 +27,9 @@ type (
 		Kill   *share        `help:"Share of the connections to kill (default 50%)."`
 		By     string        `default:"rst" enum:"rst,fin,silence" help:"How to kill them: rst (TCP reset), fin (TCP close without a close frame) or silence (no further response)."`
 		Jitter time.Duration `help:"Spread the reconnects randomly over this time."`
+
+		KillNode int `placeholder:"PID" help:"Kill the process of one of the --targets (SIGKILL) instead of connections: its clients return at the others."`
+		StopNode int `placeholder:"PID" help:"Stop the process of one of the --targets gracefully (SIGTERM), in the same way."`
 	}
 	slowCmd struct {
 		talk
@@ -76,6 +79,12 @@ func (st *stormCmd) Run() error {
 	cfg, err := st.config(bench.Storm)
 	set((*share)(&cfg.Kill), st.Kill)
 	cfg.By, cfg.Jitter = st.By, st.Jitter
+	if st.KillNode != 0 || st.StopNode != 0 {
+		cfg.Node, cfg.Drains, cfg.Kill = st.KillNode+st.StopNode, st.StopNode != 0, 0
+		if st.Kill != nil || st.KillNode != 0 && st.StopNode != 0 {
+			err = errors.Join(err, errors.New("kill, kill-node and stop-node: more than one given: give one of them"))
+		}
+	}
 	return measure(cfg, err, bench.Run, st.write)
 }
 

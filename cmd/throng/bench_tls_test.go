@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -5,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +50,7 @@ func TestBenchSpeaksTLSWithOurServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Delivery.Any() || r.Delivery.Got != 60*50 || r.Connect.TLS == nil || r.Connect.TLS.Count != 60 || !strings.HasPrefix(r.Target.TLS, "TLS 1.3, ") {
+	if r.Delivery.Any() || r.Sent.Messages == 0 || r.Delivery.Got != 60*r.Sent.Messages || r.Connect.TLS == nil || r.Connect.TLS.Count != 60 || !strings.HasPrefix(r.Target.TLS, "TLS 1.3, ") {
 		t.Errorf("got %+v, %+v, %+v", r.Delivery, r.Connect, r.Target)
 	}
 	if r.Floor == nil && len(r.Notes) == 0 {
@@ -96,5 +100,40 @@ func TestABMeasuresTLSBesidePlain(t *testing.T) {
 	code, _, stderr = outcome(t, throng(t, "bench", "ab", "--a", "serve {{address}} {{tls-address}}", "--b", "wss://127.0.0.1:1", "--insecure"))
 	if code != exitUsage || !strings.Contains(stderr, "{{tls-address}}") || strings.Contains(stderr, "wss://127") {
 		t.Errorf("got exit %d: %s", code, stderr)
+	}
+}
+
+func TestCAAndInsecureExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := outcome(t, throng(t, "bench", "broadcast", "wss://127.0.0.1:1/ws", "--insecure", "--ca", written(t, "x")))
+	if code != exitUsage || !strings.Contains(stderr, "--ca has no effect") {
+		t.Errorf("got exit %d and %q, want %d and the two flags", code, stderr, exitUsage)
+	}
+}
+
+// The last line of CLIENT-LIMITED does not contradict the cause in the result.
+func TestTheErrorOfClientLimitedHasTheCause(t *testing.T) {
+	t.Parallel()
+	for want, why := range map[string][]string{
+		"CLIENT-LIMITED: cause: other programs: stop them": {"send delay", "cause: other programs: stop them"},
+		"CLIENT-LIMITED: lower --rate":                     nil,
+	} {
+		err := verdictError(&result.Result{Verdict: result.Verdict{Code: result.Limited, Why: why}})
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "lower --rate") != (why == nil) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// A rejection shows the advice of the server.
+func TestARejectionShowsTheAdviceOfTheServer(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this port redirects: use wss://chat.example\nmore", http.StatusForbidden)
+	}))
+	defer srv.Close()
+	_, _, stderr := outcome(t, throng(t, "bench", "broadcast", "ws"+strings.TrimPrefix(srv.URL, "http")+"/ws", "--connections", "2", "--duration", "1s"))
+	if want := "2 × rejected by the server: HTTP 403 Forbidden: this port redirects: use wss://chat.example"; !strings.Contains(stderr, want) || strings.Contains(stderr, "more") {
+		t.Errorf("got %q, want %q", stderr, want)
 	}
 }

@@ -210,6 +210,12 @@ func (f *configFile) add(s setting, text string) {
 	f.errs = append(f.errs, fileError{line: s.line, text: fmt.Sprintf("%s:%d:%d: %s", f.path, s.line, s.column, text)})
 }
 
+// has reports whether the file sets a value.
+func (f *configFile) has(at place) bool {
+	_, ok := f.settings[at]
+	return ok
+}
+
 // addInvalid adds an error about a value that is not allowed. Its place is that of the setting, or the head of its table if the file does
 // not set the value.
 func (f *configFile) addInvalid(at place, text string) {
@@ -305,7 +311,11 @@ func (f *configFile) pathOf(name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(filepath.Dir(f.path), name)
+	path := filepath.Join(filepath.Dir(f.path), name)
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute // a reload names the file by its absolute path, and the same file has the same path then
+	}
+	return path
 }
 
 // readAtMost reads a file of at most most bytes, so that a wrong name costs little memory and time.

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -21,7 +24,7 @@ const exitDamaged = 4
 // dataCmd is the commands for a data directory that no server uses.
 type dataCmd struct {
 	Check  dataCheckCmd  `cmd:"" help:"Read all records of a data directory and name those that are damaged."`
-	Export dataExportCmd `cmd:"" help:"Write the publications of a data directory to standard output, as JSON lines."`
+	Export dataExportCmd `cmd:"" help:"Write the publications and the sanctions of a data directory to standard output, as JSON lines."`
 	Import dataImportCmd `cmd:"" help:"Store JSON lines, or an export of Mattermost or Slack, in a data directory."`
 }
 
@@ -30,14 +33,20 @@ type dataCheckCmd struct {
 }
 
 type dataExportCmd struct {
-	Dir string `arg:"" help:"Data directory of a server that does not run."`
+	Dir   string `arg:"" optional:"" help:"Data directory of a server that does not run."`
+	Admin string `placeholder:"URL" help:"Admin port of a server that runs, instead of a directory: http://HOST:PORT, https://HOST:PORT or unix:/PATH."`
+	Keys  bool   `help:"Write the keys of guest tokens and of Web Push as well. They are secrets."`
 }
 
 // Run reads all records and prints the problems and the totals.
 func (dc *dataCheckCmd) Run() error {
 	var rep dump.Report
-	err := withStored(dc.Dir, func(ctx context.Context, log broker.Log) (err error) {
-		rep, err = dump.Check(ctx, log, func(p dump.Problem) { fmt.Println(printable(p)) })
+	var tables dump.TablesReport
+	err := withStored(dc.Dir, func(ctx context.Context, engine broker.Engine, log broker.Log) (err error) {
+		if rep, err = dump.Check(ctx, log, func(p dump.Problem) { fmt.Println(printable(p)) }); err != nil {
+			return err
+		}
+		tables, err = dump.CheckTables(ctx, engine, func(problem string) { fmt.Println(result.Printable(problem)) })
 		return err
 	})
 	if err != nil {
@@ -47,8 +56,9 @@ func (dc *dataCheckCmd) Run() error {
 	if rep.NotChecked > 0 {
 		fmt.Printf("the offsets of %d entries are not checked: they are of rooms beyond the first %d\n", rep.NotChecked, dump.MaxRooms)
 	}
-	if !rep.OK() {
-		return damaged(rep.Damaged, rep.Gaps)
+	fmt.Printf("tables: %d sanctions, %d keys\n", tables.Sanctions, tables.Keys)
+	if err := errors.Join(damagedTables(tables), damagedLog(rep)); err != nil {
+		return err
 	}
 	fmt.Println("ok")
 	return nil
@@ -56,19 +66,91 @@ func (dc *dataCheckCmd) Run() error {
 
 // Run writes the lines to standard output, and the problems and the totals to standard error.
 func (de *dataExportCmd) Run() error {
+	if (de.Dir == "") == (de.Admin == "") {
+		return &exitError{code: exitUsage, err: errors.New("name a data directory, or the admin port of a server that runs with --admin")}
+	}
+	if de.Admin != "" {
+		return de.live()
+	}
 	var ex dump.Exported
-	err := withStored(de.Dir, func(ctx context.Context, log broker.Log) (err error) {
-		ex, err = dump.Export(ctx, log, os.Stdout, func(p dump.Problem) { fmt.Fprintln(os.Stderr, printable(p)) })
+	var tables dump.ExportedTables
+	err := withStored(de.Dir, func(ctx context.Context, engine broker.Engine, log broker.Log) (err error) {
+		if ex, err = dump.Export(ctx, log, os.Stdout, func(p dump.Problem) { fmt.Fprintln(os.Stderr, printable(p)) }); err != nil {
+			return err
+		}
+		tables, err = dump.ExportTables(ctx, engine, de.Keys, os.Stdout, func(problem string) { fmt.Fprintln(os.Stderr, result.Printable(problem)) })
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	return exported(ex, tables)
+}
+
+// live exports by the admin port of a server.
+func (de *dataExportCmd) live() error {
+	ctx, stop := interruptible()
+	defer stop()
+	path := "/export"
+	if de.Keys {
+		path += "?keys"
+	}
+	response, err := getAdmin(ctx, de.Admin, path)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(os.Stdout, response.Body); err != nil {
+		return fmt.Errorf("the export is not complete: %w", err)
+	}
+	var sum dump.Summary
+	if err := json.Unmarshal([]byte(response.Trailer.Get(exportTrailer)), &sum); err != nil {
+		return fmt.Errorf("the export is not complete: it has no summary (%w)", err)
+	}
+	for _, problem := range sum.Problems {
+		fmt.Fprintln(os.Stderr, result.Printable(problem))
+	}
+	if sum.Error != "" {
+		return fmt.Errorf("the export is not complete: %s", result.Printable(sum.Error))
+	}
+	return exported(sum.Exported, sum.Tables)
+}
+
+// exportTrailer is the trailer with the summary of an export.
+const exportTrailer = "Throng-Export"
+
+// exported prints the totals of an export. The error is that something was left out.
+func exported(ex dump.Exported, tables dump.ExportedTables) error {
 	fmt.Fprintf(os.Stderr, "throng: %d publications, %d of them redacted; %d in cleared histories are left out; %d values\n", ex.Publications, ex.Redacted, ex.Cleared, ex.Values)
+	fmt.Fprintf(os.Stderr, "throng: %d sanctions, %d keys\n", tables.Sanctions, tables.Keys)
+	if tables.Left > 0 {
+		fmt.Fprintf(os.Stderr, "throng: %d keys are left out: without them guests become new users, and browsers have to subscribe to Web Push again; "+
+			"--keys writes them, and they are secrets\n", tables.Left)
+	}
+	if tables.Unreadable > 0 {
+		return damagedTables(dump.TablesReport{Unreadable: tables.Unreadable})
+	}
 	if ex.Damaged+ex.Skipped > 0 {
 		return damaged(ex.Damaged, ex.Skipped)
 	}
 	return nil
+}
+
+// damagedTables returns the error for sanctions and keys with problems, which are printed, or nil.
+func damagedTables(rep dump.TablesReport) error {
+	if rep.OK() {
+		return nil
+	}
+	return &exitError{code: exitDamaged, err: fmt.Errorf("of the sanctions and keys, %d were damaged and are restored from their copy, %d may be lost, "+
+		"%d cannot be read: check the disk; set those that are lost again", rep.Restored, rep.Lost, rep.Unreadable)}
+}
+
+// damagedLog returns the error for a log with problems, or nil.
+func damagedLog(rep dump.Report) error {
+	if rep.OK() {
+		return nil
+	}
+	return damaged(rep.Damaged, rep.Gaps)
 }
 
 // damaged returns the error for a data directory with problems, which are printed.
@@ -78,7 +160,7 @@ func damaged(records, publications int) error {
 }
 
 // withStored is withLog for a directory that must have data.
-func withStored(dir string, do func(context.Context, broker.Log) error) error {
+func withStored(dir string, do func(context.Context, broker.Engine, broker.Log) error) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return &exitError{code: exitUsage, err: fmt.Errorf("data directory %s: does not exist or is empty: name the directory of throng serve --data", dir)}
@@ -92,11 +174,11 @@ func withStored(dir string, do func(context.Context, broker.Log) error) error {
 // closeTime is the time for the end of the engine. All records are stored before it.
 const closeTime = 10 * time.Second
 
-// withLog calls do with the log of a data directory, which it locks meanwhile. An interrupt ends ctx.
-func withLog(dir string, do func(ctx context.Context, log broker.Log) error) (err error) {
+// withLog calls do with the engine and the log of a data directory, which it locks meanwhile. An interrupt ends ctx.
+func withLog(dir string, do func(ctx context.Context, engine broker.Engine, log broker.Log) error) (err error) {
 	ctx, stop := interruptible()
 	defer stop()
-	engine, err := natsbroker.Open(natsbroker.Options{Dir: dir})
+	engine, err := natsbroker.Open(natsbroker.Options{Dir: dir, Log: engineLog()})
 	if used, foreign := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil); errors.As(err, &used) || errors.As(err, &foreign) {
 		return &exitError{code: exitInUse, err: err}
 	}
@@ -113,7 +195,12 @@ func withLog(dir string, do func(ctx context.Context, log broker.Log) error) (er
 		return err
 	}
 	defer log.Close()
-	return do(ctx, log)
+	return do(ctx, engine, log)
+}
+
+// engineLog writes the errors of the storage engine to standard error: what it has found damaged.
+func engineLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
 // printable returns the text of a problem, which may quote data of clients.

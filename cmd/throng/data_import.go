@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/throng-chat/throng/server"
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/natsbroker"
 	"github.com/throng-chat/throng/server/dump"
 	"github.com/throng-chat/throng/server/importing"
 )
@@ -20,6 +23,8 @@ import (
 type dataImportCmd struct {
 	Dir     string            `arg:"" help:"Data directory of a server that does not run. It is created if it does not exist."`
 	Export  string            `arg:"" optional:"" help:"The export: a file, of Slack a ZIP archive or a directory. Without it, standard input is read."`
+	Cluster string            `placeholder:"NAME" help:"Make the data of a new cluster with this name: DIR gets a data directory for each of --nodes."`
+	Nodes   []string          `placeholder:"A,B,C" help:"Names of the nodes of the new cluster: three or more."`
 	From    string            `enum:"throng,mattermost,slack" default:"throng" help:"Source of the export: throng, mattermost or slack."`
 	Public  string            `default:"chat:" help:"Beginning of the names of rooms that were public channels."`
 	Private string            `default:"private:" help:"Beginning of the names of rooms that were private channels, or groups of three or more users."`
@@ -29,6 +34,15 @@ type dataImportCmd struct {
 
 // Run stores the lines and prints the totals.
 func (di *dataImportCmd) Run() error {
+	open := withLog
+	if di.Cluster != "" || len(di.Nodes) > 0 {
+		if err := di.checkNodes(); err != nil {
+			return &exitError{code: exitUsage, err: err}
+		}
+		open = func(dir string, do func(context.Context, broker.Engine, broker.Log) error) error {
+			return withNewCluster(dir, di.Cluster, di.Nodes, do)
+		}
+	}
 	ctx, stop := interruptible()
 	defer stop()
 	in, done, err := di.lines(ctx)
@@ -37,15 +51,37 @@ func (di *dataImportCmd) Run() error {
 	}
 	defer done()
 	var im dump.Imported
-	if err := withLog(di.Dir, func(ctx context.Context, log broker.Log) (err error) {
-		im, err = dump.Import(ctx, log, in)
+	if err := open(di.Dir, func(ctx context.Context, engine broker.Engine, log broker.Log) (err error) {
+		im, err = dump.Import(ctx, log, engine, server.CheckStoredKey, in)
 		return err
 	}); err != nil {
 		return err
 	}
 	fmt.Printf("%s: stored %d lines, %d publications of %d rooms, %d values\n", di.Dir, im.Lines, im.Publications, im.Rooms, im.Values)
+	if im.Sanctions+im.Keys+im.Ended > 0 {
+		fmt.Printf("stored %d sanctions and %d keys; %d sanctions have ended\n", im.Sanctions, im.Keys, im.Ended)
+	}
+	if im.Untimed > 0 {
+		fmt.Printf("%d publications have no time and count as of 1970: a history-ttl removes them at the next start\n", im.Untimed)
+	}
 	if im.Gaps > 0 {
 		fmt.Printf("the lines have %d gaps in the offsets of rooms: the histories of these rooms begin after the last one\n", im.Gaps)
+	}
+	return nil
+}
+
+// checkNodes checks the names of a new cluster and its nodes.
+func (di *dataImportCmd) checkNodes() error {
+	switch {
+	case broker.CheckKey(di.Cluster) != nil:
+		return fmt.Errorf("cluster %q: must be 1 to 64 of a-z, A-Z, 0-9, '-', '_'", di.Cluster)
+	case len(di.Nodes) < natsbroker.MinPeers:
+		return fmt.Errorf("nodes %q: must be all nodes of the cluster, at least %d", strings.Join(di.Nodes, ","), natsbroker.MinPeers)
+	}
+	for i, node := range di.Nodes {
+		if broker.CheckKey(node) != nil || slices.Contains(di.Nodes[:i], node) {
+			return fmt.Errorf("nodes %q: must be different names of a-z, A-Z, 0-9, '-', '_'", strings.Join(di.Nodes, ","))
+		}
 	}
 	return nil
 }

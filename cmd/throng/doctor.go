@@ -66,6 +66,15 @@ func (dr *doctorCmd) Run() error {
 	return &exitError{code: exitWillStop, err: errors.New("this machine cannot hold the connections: apply the fixes above")}
 }
 
+// examine returns the report about this machine as a running server has it, for its live page.
+func examine(connections int) any {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return map[string]string{"error": fmt.Sprintf("read the open-file limit: %v", err)}
+	}
+	return doctor.Examine(&doctor.Machine{Files: os.DirFS("/"), OpenFiles: uint64(files.Max), Cores: runtime.NumCPU()}, connections)
+}
+
 // visitTime is the time for the check of a server: a DNS lookup, a handshake and a request.
 const visitTime = 10 * time.Second
 

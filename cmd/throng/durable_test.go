@@ -44,3 +44,27 @@ func TestADurableRoomNeedsADataDirectory(t *testing.T) {
 		t.Errorf("got exit %d and %q, want %d and the flag", code, stderr, exitUsage)
 	}
 }
+
+// The check names what the start would not be able to open, with its place in the file, and creates nothing.
+func TestTheCheckNamesFilesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "photo.jpg"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := written(t, "data = '"+dir+"'\naudit-log = '"+dir+"/none/audit.log'\n")
+	code, _, stderr := outcome(t, throng(t, "serve", "--check", "--config", config))
+	for _, want := range []string{config + ":1:1: data = ", "photo.jpg", config + ":2:1: audit-log = ", "create a file in " + dir + "/none: no such file"} {
+		if code != exitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("got exit %d and %q, want %d and %q", code, stderr, exitUsage, want)
+		}
+	}
+	unused := filepath.Join(t.TempDir(), "data")
+	code, stdout, _ := outcome(t, throng(t, "serve", "--check", "--data", unused, "--audit-log", unused+".log"))
+	if code != 0 || !strings.HasPrefix(stdout, "ok: ") {
+		t.Errorf("got exit %d and %q, want ok", code, stdout)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(unused)); err != nil || len(entries) > 0 {
+		t.Errorf("got %v, %v: want nothing created", entries, err)
+	}
+}

@@ -3,7 +3,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -12,12 +11,21 @@ import (
 )
 
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the chat server."`
-	Bench   benchCmd   `cmd:"" help:"Load-test a WebSocket broadcast server at a ws:// URL, or the built-in server."`
-	Data    dataCmd    `cmd:"" help:"Check, export or import the data directory of durable rooms."`
-	Doctor  doctorCmd  `cmd:"" help:"Check whether this machine can hold N connections, and print fixes."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Help    helpCmd    `cmd:"" help:"Print this help, or the help of a command: throng help serve."`
+	Serve      serveCmd      `cmd:"" help:"Run the chat server."`
+	Bench      benchCmd      `cmd:"" help:"Load-test a WebSocket broadcast server at a ws:// URL, or the built-in server."`
+	Data       dataCmd       `cmd:"" help:"Check, export or import the data directory of durable rooms."`
+	Cluster    clusterCmd    `cmd:"" help:"Show the state of a cluster."`
+	Config     configCmd     `cmd:"" help:"Write a config file, or show the settings in effect."`
+	Token      tokenCmd      `cmd:"" help:"Make, read or check the tokens of clients."`
+	Key        keyCmd        `cmd:"" help:"Make a secret or a pair of keys."`
+	Health     healthCmd     `cmd:"" help:"Ask the server whether it is ready: for the health check of a container."`
+	Publish    publishCmd    `cmd:"" help:"Publish messages in a room: one text, or the lines of standard input."`
+	Listen     listenCmd     `cmd:"" help:"Print the publications of a room as JSON lines. It recovers after a cut."`
+	Doctor     doctorCmd     `cmd:"" help:"Check whether this machine can hold N connections, and print fixes."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes the commands and flags of throng in a shell."`
+	Man        manCmd        `cmd:"" help:"Print the manual page, for man."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Help       helpCmd       `cmd:"" help:"Print this help, or the help of a command: throng help serve."`
 
 	PrintVersion bool `name:"version" help:"Print the version."`
 }
@@ -31,23 +39,11 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// newParser returns the parser of a command line. cli is a pointer to its commands: all of them, or those that are needed.
-func newParser(cli any) *kong.Kong {
-	parser, err := kong.New(cli,
-		kong.Name("throng"),
-		kong.Description("A WebSocket chat backend and a load-test client."),
-		kong.NamedMapper("size", sizeMapper),
-		kong.Vars(benchVars()),
-		kong.PostBuild(nameEnvironment),
-	)
-	if err != nil {
-		panic(fmt.Sprintf("command table: %v", err))
-	}
-	return parser
-}
-
 // run runs a command line and returns the exit code.
 func run(args []string) int {
+	if completes(&commands{}) {
+		return 0
+	}
 	switch {
 	case len(args) == 0:
 		return usage()
@@ -60,7 +56,7 @@ func run(args []string) int {
 	if err != nil {
 		return fail(&exitError{code: exitUsage, err: err})
 	}
-	if err := ctx.Run(parsing(parseArgs)); err != nil {
+	if err := ctx.Run(parsing(parseArgs), &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}); err != nil {
 		return fail(err)
 	}
 	return 0

@@ -87,6 +87,11 @@ func TestCommandLine(t *testing.T) {
 			says: []string{"throng " + version},
 		},
 		{
+			name: "the version with the modules",
+			args: []string{"version", "--modules"},
+			says: []string{"throng " + version, "commit", runtime.Version(), "github.com/lesismal/nbio v1."},
+		},
+		{
 			name: "no command",
 			code: exitUsage,
 			says: []string{"Usage: throng <command>", "Run the chat server.", "bench chat", "command: missing"},
@@ -316,7 +321,7 @@ func serve(t *testing.T, cmd *exec.Cmd) (ready map[string]any, stop func(...os.S
 	})
 	// JSON, a line an event, as stderr is no terminal.
 	lines := json.NewDecoder(out)
-	for ready == nil || ready["msg"] == "durable rooms are available" { // this line is before or after ready
+	for ready == nil || ready["msg"] == "durable rooms are available" || ready["level"] == "ERROR" { // these lines are before or after ready
 		ready = nil
 		if err := lines.Decode(&ready); err != nil {
 			t.Fatal(err)

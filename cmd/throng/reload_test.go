@@ -187,3 +187,27 @@ func TestTheServiceManagerIsNotified(t *testing.T) {
 		t.Errorf("got exit %d, want 0", code)
 	}
 }
+
+// A reload without a change changes nothing, also if the file and its paths are relative. A broken certificate is an error.
+func TestAReloadReadsRelativePathsAgain(t *testing.T) {
+	t.Parallel()
+	cmd := throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off")
+	cert, key := filepath.Join(cmd.Dir, "a.crt"), filepath.Join(cmd.Dir, "a.key")
+	testkit.WriteCertificate(t, cert, key, &x509.Certificate{NotAfter: time.Now().AddDate(0, 0, 1), DNSNames: []string{"localhost"}}, nil)
+	const config = "tls-listen = '127.0.0.1:0'\n[tls]\ncert = 'a.crt'\nkey = 'a.key'\n"
+	if err := os.WriteFile(filepath.Join(cmd.Dir, "throng.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := runLogged(t, cmd)
+	l.signal(t, syscall.SIGHUP)
+	if got := l.reloadLines(t); len(got) != 1 || got[0]["msg"] != "settings reloaded" {
+		t.Errorf("got %v, want a reload without a change", got)
+	}
+	if err := os.WriteFile(key, []byte("not a key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.signal(t, syscall.SIGHUP)
+	if got, _ := l.reloadLines(t)[0]["error"].(string); !strings.Contains(got, "a.key") {
+		t.Errorf("got error %q, want one that names the file of the key", got)
+	}
+}

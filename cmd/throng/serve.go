@@ -56,44 +56,56 @@ func (sv *serveCmd) load() (server.Config, error) {
 	if path := sv.sources.file.path; path != "" {
 		args = append(args, "--config="+path)
 	}
+	again, err := parseServe(args)
+	if err != nil {
+		return server.Config{}, err
+	}
+	return again.checked(slog.New(slog.DiscardHandler))
+}
+
+// parseServe parses a command line of throng serve.
+func parseServe(args []string) (*serveCmd, error) {
 	var again struct { // without the other commands, which would take most of the time
 		Serve serveCmd `cmd:""`
 	}
-	if _, err := newParser(&again).Parse(args); err != nil {
-		return server.Config{}, err
-	}
-	return again.Serve.config(slog.New(slog.DiscardHandler))
+	_, err := newParser(&again).Parse(args)
+	return &again.Serve, err
 }
 
 // config merges the settings of all sources. It returns all errors in them, joined.
 func (sv *serveCmd) config(log *slog.Logger) (server.Config, error) {
-	return sv.sources.config(server.Config(sv.Settings), sv.Check, log)
+	return sv.sources.config(server.Config(sv.Settings), machineChecks{}, log)
+}
+
+// checked is config, and also returns errors in the certificates, and with --check in what the server opens at its start.
+func (sv *serveCmd) checked(log *slog.Logger) (server.Config, error) {
+	return sv.sources.config(server.Config(sv.Settings), machineChecks{owned: sv.Check, certificates: true}, log)
 }
 
 // Run runs the server until a signal stops it, or checks the settings with --check.
 func (sv *serveCmd) Run() error {
-	start := time.Now()
+	start, hangups := time.Now(), surviveSignals()
 	terminal := term.IsTerminal(int(os.Stderr.Fd()))
 	log := newLog(sv.Settings.LogFormat, terminal)
 	warnings := log
 	if !sv.Check {
 		warnings = slog.New(slog.DiscardHandler) // server.New logs them
 	}
-	cfg, err := sv.config(warnings)
+	cfg, err := sv.checked(warnings)
 	if err != nil {
 		return &exitError{code: exitUsage, err: err}
 	}
 	if sv.Check {
-		if err := errors.Join(cfg.CheckFiles(), cfg.CheckCertificates()); err != nil {
+		if err := errors.Join(cfg.CheckFiles(), cfg.WarnOfCertificates(log)); err != nil {
 			return err
 		}
 		_, err := fmt.Printf("ok: %s\n", sv.sources.file)
 		return err
 	}
-	cfg.Version = version
+	cfg.Version, cfg.Commit = version, commitOf(buildInfo())
 	srv, err := server.New(cfg, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen and --admin", plainInUse(err))}
+		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen, --grpc-listen and --admin", plainInUse(err))}
 	}
 	if server.IsDataInUse(err) {
 		return &exitError{code: exitInUse, err: err}
@@ -105,12 +117,18 @@ func (sv *serveCmd) Run() error {
 	log = srv.Logger() // which never blocks
 	manager := serviceManager{log}
 	srv.SetLoader(server.Loader{Load: sv.load, Notify: manager.reload})
-	ctx, stop := handleSignals(manager.stopping, func() { srv.Reload(audit.Actor{Type: audit.BySignal, Name: "SIGHUP"}) })
+	ctx, stop := handleSignals(hangups, manager.stopping, func() { srv.Reload(audit.Actor{Type: audit.BySignal, Name: "SIGHUP"}) })
 	defer stop()
+	srv.Stopping, srv.Doctor = manager.stopping, examine
 
 	if admin := srv.AdminAddr(); admin != nil && !isLocal(admin) && cfg.TLS.AdminClientCA == "" {
-		log.Warn("the admin port is open to the network: every client that reaches it can list and close connections; to restrict it to this machine: --admin 127.0.0.1:3001",
-			"admin", admin.String())
+		if cfg.Live.Password != "" && !cfg.TLS.Admin {
+			log.Warn("the admin port has no TLS, so the network can read the password of its operators: set admin = true under [tls], or --admin 127.0.0.1:3001", "admin", admin.String())
+		}
+		if cfg.Live.Password == "" {
+			log.Warn("the admin port is open to the network: every client that reaches it can list and close connections; to restrict it to this machine: --admin 127.0.0.1:3001",
+				"admin", admin.String())
+		}
 	}
 	if len(cfg.TrustedProxies) > 0 && len(cfg.Hosts) == 0 && isLoopback(cmp.Or(srv.Addr(), srv.TLSAddr())) {
 		log.Warn("throng rejects requests that a proxy forwards with a host name (421): list the name of the site, such as --host chat.example")
@@ -127,7 +145,7 @@ func (sv *serveCmd) Run() error {
 		} else {
 			log.Info("ready", "version", version, "pid", os.Getpid(), "config", sv.sources.file.String(), "listen", addressOf(srv.Addr()),
 				"tls_listen", addressOf(srv.TLSAddr()),
-				"admin", addressOf(srv.AdminAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
+				"admin", addressOf(srv.AdminAddr()), "grpc", addressOf(srv.GRPCAddr()), "max_connections", srv.MaxConnections(), "max_message", cfg.MaxMessage,
 				"max_unsent", cfg.MaxUnsent, "rate", cfg.Rate, "access", access(mostPublic(srv), srv.GuestsAllowed(), srv.TokensEnabled()),
 				"rooms", otherRooms(srv.OtherRooms(), len(cfg.Rooms)), "api", apiText(cfg, srv), "loops", srv.Shards())
 		}

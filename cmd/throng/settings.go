@@ -88,13 +88,17 @@ func readSources(ctx *kong.Context) *sources {
 		}
 		return nil, nil
 	}))
-	so.unknown = unknownEnvironment(ctx.Model, so.file.variables())
+	so.unknown = unknownEnvironment(flags, so.file.variables())
 	return so
 }
 
-// config adds the tables of the file and the secrets to cfg, which has the values of the flags. It returns all errors, joined. If addresses
-// is set, it also tests whether this machine can listen on the addresses.
-func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (server.Config, error) {
+// machineChecks are checks that depend on this machine: whether the server can open what it uses alone (the addresses, the audit log and the
+// data directory), and whether the certificates can be used.
+type machineChecks struct{ owned, certificates bool }
+
+// config adds the tables of the file and the secrets to cfg, which has the values of the flags. It returns all errors, joined, also those
+// of checks.
+func (so *sources) config(cfg server.Config, checks machineChecks, log *slog.Logger) (server.Config, error) {
 	for _, t := range settings.Tables(&cfg) {
 		t.Copy(&cfg, &so.file.tables)
 	}
@@ -105,12 +109,15 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 		if where, ok := so.elsewhere[at.key]; ok {
 			all = append(all, errors.New(where+text))
 		} else {
+			if variable := secrets[at.key]; variable != "" && !so.file.has(at) {
+				text += "; or set the environment variable " + variable
+			}
 			so.file.addInvalid(at, text)
 		}
 	}
 	invalid := causes(cfg.Validate())
-	if addresses && len(invalid) == 0 {
-		invalid = causes(cfg.CheckAddresses())
+	if checks.owned && len(invalid) == 0 {
+		invalid = causes(errors.Join(cfg.CheckAddresses(), cfg.CheckStorage()))
 	}
 	for _, err := range invalid {
 		e := (*server.ConfigError)(nil)
@@ -125,7 +132,7 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 			names[i] = so.file.pathOf(name)
 		}
 	}
-	for _, name := range []*string{&cfg.TLS.ACMECache, &cfg.TLS.ACMECA, &cfg.TLS.AdminClientCA} {
+	for _, name := range []*string{&cfg.TLS.ACMECache, &cfg.TLS.ACMECA, &cfg.TLS.AdminClientCA, &cfg.ConsumerNATS.Creds} {
 		if *name != "" {
 			*name = so.file.pathOf(*name)
 		}
@@ -139,6 +146,12 @@ func (so *sources) config(cfg server.Config, addresses bool, log *slog.Logger) (
 		text := "token." + err.Error()
 		end := strings.IndexAny(text, " :,")
 		addInvalid(place{key: text[:max(end, 0)]}, text)
+	}
+	if checks.certificates {
+		for _, err := range causes(cfg.CheckCertificates()) {
+			e := err.(*server.ConfigError)
+			addInvalid(place{key: e.Key, index: e.Index}, e.Text)
+		}
 	}
 	slices.SortStableFunc(so.file.errs, func(a, b fileError) int { return a.line - b.line })
 	for _, e := range so.file.errs {
@@ -183,15 +196,15 @@ func causes(err error) []error {
 	return []error{err}
 }
 
-// unknownEnvironment returns an error for each variable that begins with envPrefix and is neither that of a setting nor one of also.
-func unknownEnvironment(app *kong.Application, also []string) []error {
-	known := append(slices.Sorted(maps.Values(secrets)), also...)
-	errs := causes(kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
-		if f, ok := node.(*kong.Flag); ok {
-			known = append(known, f.Envs...)
-		}
-		return next(nil)
-	}))
+// otherVariables are the environment variables of the flags of other commands.
+var otherVariables = []string{"THRONG_BENCH_CONNECT_TOKEN", "THRONG_BENCH_TOKEN", "THRONG_TOKEN"}
+
+// unknownEnvironment returns an error for each variable that begins with envPrefix and is neither that of a command nor one of also.
+func unknownEnvironment(flags []*kong.Flag, also []string) (errs []error) {
+	known := slices.Concat(slices.Sorted(maps.Values(secrets)), also, otherVariables)
+	for _, f := range flags {
+		known = append(known, f.Envs...)
+	}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) {

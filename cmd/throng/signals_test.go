@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -212,5 +213,32 @@ func closeFrame(t *testing.T, conn net.Conn) {
 	var b [1]byte
 	if _, err := conn.Read(b[:]); err != nil || b[0] != 0x88 {
 		t.Fatalf("got %#x, %v; want a close frame", b[0], err)
+	}
+}
+
+// SIGHUP ends no server that is still starting: systemd would not start it again.
+func TestSIGHUPDuringTheStartEndsNothing(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "secret")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off", "--data", filepath.Join(t.TempDir(), "data"), "--cluster", "c", "--node", "a",
+		"--cluster-listen", "127.0.0.1:1", "--peers", "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3", "--cluster-secret-file", pipe)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := os.OpenFile(pipe, os.O_WRONLY, 0) // waits until the server reads it, in the middle of its start
+	if err == nil {
+		err = cmd.Process.Signal(syscall.SIGHUP)
+	}
+	if err != nil {
+		t.Fatal(errors.Join(err, cmd.Process.Kill()))
+	}
+	if err := secret.Close(); err != nil { // an empty secret ends the start
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitFailed {
+		t.Errorf("got %v, want exit %d", err, exitFailed)
 	}
 }

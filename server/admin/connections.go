@@ -57,7 +57,7 @@ func describe(c *fanout.Conn) Connection {
 	}
 }
 
-// listConnections handles GET /connections?after=ID&limit=N&room=NAME. It returns a page in the order of the IDs, which is the order of
+// listConnections handles GET /connections?after=ID&limit=N&room=NAME&user=NAME. It returns a page in the order of the IDs, which is the order of
 // connecting. "next" is the value of after for the following page.
 func (a *Admin) listConnections(w http.ResponseWriter, r *http.Request) {
 	number := func(name string, preset, most uint64) (uint64, bool) {
@@ -74,14 +74,14 @@ func (a *Admin) listConnections(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusBadRequest, map[string]string{"error": "after must be an ID of a connection, limit must be 1 to 1000"})
 		return
 	}
-	room := r.URL.Query().Get("room")
+	room, user := r.URL.Query().Get("room"), r.URL.Query().Get("user")
 	page := struct {
 		Connections []Connection `json:"connections"`
 		Total       int64        `json:"total"`
 		Next        uint64       `json:"next,omitempty"`
 	}{Connections: []Connection{}, Total: a.sessions.Live.Load()}
 	// Read one more than the page has, to know whether another page follows.
-	a.sessions.Page(after, int(limit)+1, room, func(c *fanout.Conn) { page.Connections = append(page.Connections, describe(c)) })
+	a.sessions.Page(after, int(limit)+1, room, user, func(c *fanout.Conn) { page.Connections = append(page.Connections, describe(c)) })
 	slices.SortFunc(page.Connections, func(a, b Connection) int { return cmp.Compare(a.ID, b.ID) })
 	if len(page.Connections) > int(limit) {
 		page.Connections = page.Connections[:limit]
@@ -101,12 +101,7 @@ func (a *Admin) closeConnection(w http.ResponseWriter, r *http.Request) {
 		respond(w, http.StatusNotFound, map[string]string{"error": "no such connection"})
 		return
 	}
-	a.audit.Record(audit.Entry{Action: audit.CloseConnection, Actor: operator(r), Connection: id})
+	a.audit.Record(audit.Entry{Action: audit.CloseConnection, Actor: a.access.operator(r), Connection: id})
 	a.log.Info("connection closed by the operator", "conn", id)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// operator returns the actor of a request.
-func operator(r *http.Request) audit.Actor {
-	return audit.Actor{Type: audit.ByOperator, Address: r.RemoteAddr}
 }

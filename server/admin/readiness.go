@@ -31,12 +31,13 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 	durable := Check{OK: true}
 	if d := a.sessions.Durable; d != nil {
 		state, err := d.Status()
-		durable.OK, durable.Detail = state == home.Ready || state == home.Closing, state.String()
+		durable.OK, durable.Detail = state == home.Ready || state == home.Closing || state == home.Following, state.String()
 		if err != nil {
 			durable.Detail += ": " + err.Error()
 		}
 	}
-	if !durable.OK && text == "ready" {
+	inCluster := a.clusterCheck()
+	if !(durable.OK && inCluster.OK) && text == "ready" {
 		text = "degraded"
 	}
 	if !r.URL.Query().Has("verbose") {
@@ -57,8 +58,29 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 			h.Waiting(), h.Client.Waiting(), h.Client.Dropped())
 		checks["webhooks"] = c
 	}
+	if a.cluster != nil {
+		checks["cluster"] = inCluster
+	}
 	if a.sessions.Durable != nil {
 		checks["durable"] = durable
 	}
 	respond(w, status, Readiness{text, checks})
+}
+
+// showCluster handles GET /cluster: what this node knows of its cluster.
+func (a *Admin) showCluster(w http.ResponseWriter, _ *http.Request) {
+	if a.cluster == nil {
+		http.Error(w, "this server is not a node of a cluster: start it with --cluster", http.StatusNotFound)
+		return
+	}
+	respond(w, http.StatusOK, a.cluster.Status())
+}
+
+// clusterCheck is the check "cluster" of the readiness.
+func (a *Admin) clusterCheck() Check {
+	if a.cluster == nil {
+		return Check{OK: true}
+	}
+	ok, why := a.cluster.Accepts()
+	return Check{OK: ok, Detail: why}
 }

@@ -16,7 +16,7 @@ type Reload struct {
 
 // reload handles POST /-/reload. It responds when the settings are in use.
 func (a *Admin) reload(w http.ResponseWriter, r *http.Request) {
-	done := a.reloads(operator(r))
+	done := a.reloads(a.access.operator(r))
 	status := http.StatusOK
 	switch done.Result {
 	case metrics.ReloadInvalid:

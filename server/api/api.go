@@ -51,8 +51,10 @@ func (a *API) Do(ctx context.Context, name string, params []byte) (result any, e
 		a.record(ctx, name, params, e)
 		return nil, e
 	}
-	result, e = do(ctx, a, params)
-	if Audited[name] {
+	if result, e = do(ctx, a, params); e == nil && settles[name] {
+		e = session.ErrorOf(a.sessions.Settle(ctx))
+	}
+	if callOf(ctx).caller.audits(name) {
 		a.record(ctx, name, params, e)
 	}
 	return result, e
@@ -68,6 +70,11 @@ func (a *API) count(name string, e *protocol.Error) {
 		code = session.ErrorLabel(e)
 	}
 	a.sessions.Metrics.APIRequests.WithLabelValues(name, code).Inc()
+}
+
+// CountRefused counts a request that is no call.
+func (a *API) CountRefused(e *protocol.Error) {
+	a.sessions.Metrics.APIRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
 }
 
 // noMethod returns error 104 with the nearest name of a method.

@@ -19,6 +19,9 @@ var Audited = map[string]bool{
 	"room_create": true, "room_update": true, "room_delete": true, "members_add": true, "members_remove": true, "members_role": true,
 }
 
+// AuditedOfOperators are the methods that the audit log also has if an operator calls them.
+var AuditedOfOperators = map[string]bool{"publish": true, "broadcast": true}
+
 // auditedParams are the parameters that the audit log has, of all methods: neither info nor data.
 type auditedParams struct {
 	User         string   `json:"user"`
@@ -27,6 +30,7 @@ type auditedParams struct {
 	Role         string   `json:"role"`
 	Client       string   `json:"client"`
 	Channel      string   `json:"channel"`
+	Channels     []string `json:"channels"`
 	Seconds      int64    `json:"seconds"`
 	Until        int64    `json:"until"`
 	ExpireAt     int64    `json:"expire_at"`
@@ -40,13 +44,24 @@ type auditedParams struct {
 	} `json:"disconnect"`
 }
 
+// audits reports whether the audit log has a call of a method.
+func (ca *Caller) audits(method string) bool {
+	return Audited[method] || ca.operator && AuditedOfOperators[method]
+}
+
 // maxAuditedUsers is the number of users of a call that a line of the audit log has, at most.
 const maxAuditedUsers = 100
+
+// maxAuditedRooms is the same for rooms.
+const maxAuditedRooms = 100
 
 // record records a call in the audit log. params is a valid JSON value.
 func (a *API) record(ctx context.Context, method string, params []byte, e *protocol.Error) {
 	c := callOf(ctx)
 	entry := audit.Entry{Action: audit.Action(method), Actor: audit.Actor{Type: audit.ByKey, Name: c.caller.Name, Address: c.address}}
+	if c.caller.operator {
+		entry.Actor.Type = audit.ByOperator
+	}
 	var p auditedParams
 	if err := json.Unmarshal(params, &p); err != nil {
 		p = auditedParams{} // the call is rejected as well, and the error names the parameter
@@ -67,6 +82,8 @@ func (given *auditedParams) details() (list []slog.Attr) {
 		}
 	}
 	moment := func(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
+	add("rooms", given.Channels[:min(len(given.Channels), maxAuditedRooms)], len(given.Channels) > 0)
+	add("rooms_total", len(given.Channels), len(given.Channels) > maxAuditedRooms)
 	add("users", given.Users[:min(len(given.Users), maxAuditedUsers)], len(given.Users) > 0)
 	add("users_total", len(given.Users), len(given.Users) > maxAuditedUsers)
 	add("owner", given.Owner, given.Owner != "")

@@ -149,6 +149,8 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 		return nil, tooLong
 	}
 	began := time.Now()
+	ctx, span := b.api.sessions.Tracer.Part(ctx, name)
+	defer span.End()
 	limited, cancel := context.WithTimeout(ctx, b.timeLeft)
 	result, e := b.api.Do(limited, name, params)
 	cancel()
@@ -158,6 +160,7 @@ func (b *batchRun) call(ctx context.Context, name string, params []byte) (any, *
 		result, e = nil, tooLong
 	}
 	b.api.count(name, e)
+	note(span, e)
 	return result, e
 }
 

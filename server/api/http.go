@@ -15,7 +15,9 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/audit"
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/tracing"
 )
 
 const (
@@ -63,7 +65,20 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.reject(w, http.StatusMethodNotAllowed, badRequest("want POST, not %s", r.Method))
 		return
 	}
-	r = r.WithContext(As(r.Context(), caller, r.RemoteAddr))
+	a.serve(w, r.WithContext(As(r.Context(), caller, r.RemoteAddr)), strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Path), "/"))
+}
+
+// ServeOperator handles a call of a method by an operator, whom the admin port has let in: by needs no key, and may call all methods. It also serves
+// while the API is off.
+func (a *API) ServeOperator(w http.ResponseWriter, r *http.Request, method string, by audit.Actor) {
+	caller := &Caller{Name: by.Name, Role: RoleAll, operator: true}
+	a.serve(w, r.WithContext(As(r.Context(), caller, by.Address)), method)
+}
+
+// serve handles a call of the caller in the context of r: of one method, or, with an empty name, of those in the body.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, name string) {
+	r, span := a.beginSpan(r, name)
+	defer span.End()
 	body, err := a.read(w, r)
 	if err != nil {
 		status := http.StatusBadRequest
@@ -73,20 +88,19 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.reject(w, status, badRequest("%v", err))
 		return
 	}
-	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Path), "/")
 	if name == "" {
-		a.serveLines(w, r, body)
+		a.serveLines(w, r, body, span)
 		return
 	}
 	if !json.Valid(body) {
 		a.reject(w, http.StatusBadRequest, badRequest("%v", errNotJSON))
 		return
 	}
-	a.serveOne(w, r, namedCommand{Method: name, Params: body})
+	a.serveOne(w, r, namedCommand{Method: name, Params: body}, span)
 }
 
 // serveLines handles POST /api: one command with its method, or several.
-func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
+func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte, span tracing.Span) {
 	lines, err := bodyLines(body)
 	if err != nil {
 		invalid := paramsError{badRequest("%v", errNotJSON)}
@@ -105,11 +119,12 @@ func (a *API) serveLines(w http.ResponseWriter, r *http.Request, body []byte) {
 		a.reject(w, http.StatusBadRequest, e)
 		return
 	}
-	a.serveOne(w, r, command)
+	span.Rename(logqueue.Clip(command.Method))
+	a.serveOne(w, r, command, span)
 }
 
 // serveOne calls one method and writes its reply.
-func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand) {
+func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedCommand, span tracing.Span) {
 	if a.Methods[command.Method] == nil {
 		a.reject(w, http.StatusNotFound, a.noMethod(command.Method))
 		return
@@ -122,6 +137,7 @@ func (a *API) serveOne(w http.ResponseWriter, r *http.Request, command namedComm
 	ctx, cancel := context.WithTimeout(r.Context(), a.Timeout)
 	result, e := a.Call(ctx, command.Method, command.Params)
 	cancel()
+	note(span, e)
 	status := http.StatusOK
 	inTransport := e != nil && r.Header.Get("X-Centrifugo-Error-Mode") == "transport"
 	if inTransport {
@@ -162,7 +178,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // reject writes an error response and closes the connection without reading the rest of the body.
 func (a *API) reject(w http.ResponseWriter, status int, e *protocol.Error) {
-	a.sessions.Metrics.APIRequests.WithLabelValues("refused", session.ErrorLabel(e)).Inc()
+	a.CountRefused(e)
 	w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
 		a.sessions.Log.Debug("no read deadline for the rest of the body", "error", err)

@@ -39,11 +39,12 @@ type access struct {
 	on      string
 }
 
-// Caller is the holder of an API key. It is immutable.
+// Caller is the holder of an API key, or an operator. It is immutable.
 type Caller struct {
-	Name string // of the key
-	Role Role
-	sum  [sha256.Size]byte // of the secret
+	Name     string // of the key, or of the operator
+	Role     Role
+	operator bool              // at the admin port, without a key
+	sum      [sha256.Size]byte // of the secret
 }
 
 // SetAccess replaces the keys and the port. A call that has begun keeps the caller that it has. Any goroutine may call it.

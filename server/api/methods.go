@@ -42,6 +42,7 @@ func APIMethods() map[string]apiMethod {
 		"members_role":   method((*apiMemberRole).do),
 		"members":        method((*apiMemberList).do),
 		"rooms":          method((*apiRooms).do),
+		"timeline":       method((*apiTimeline).do),
 
 		"kick":          method((*apiKick).do),
 		"ban":           method((*apiSanction).ban),

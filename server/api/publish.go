@@ -119,7 +119,7 @@ func (ap *apiPublication) publish(ctx context.Context, a *API, room string, pub 
 // begin publishes in a room, after its backlog is below the limit again. The result waits until the publication is on disk, if the room is
 // durable, and returns its position.
 func (ap *apiPublication) begin(ctx context.Context, a *API, room string, pub chat.Publication) (waiting, *protocol.Error) {
-	if e := checkRoom(room); e != nil {
+	if e := a.checkRoom(room); e != nil {
 		return nil, e
 	}
 	in := a.sessions.RoomRef(room)
@@ -134,6 +134,7 @@ func (ap *apiPublication) begin(ctx context.Context, a *API, room string, pub ch
 		return nil, session.ErrorOf(e)
 	}
 	o := chat.PublishOptions{SkipHistory: ap.SkipHistory, IdempotencyKey: ap.IdempotencyKey, Version: chat.Version{Number: ap.Version, Epoch: ap.VersionEpoch}}
+	o.Trace = a.sessions.Tracer.Publication(ctx, room, pub.Bytes())
 	switch isChat := in.Options.IsChat(); {
 	case in.Options.Durable:
 		done, wait := awaitProposal()

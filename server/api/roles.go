@@ -18,7 +18,7 @@ var Roles = []Role{RoleAll, RolePublishOnly, RoleReadOnly}
 // methodsOf has the methods of each role but RoleAll. A batch is allowed to every role: the role decides about each of its calls.
 var methodsOf = map[Role][]string{
 	RolePublishOnly: {"publish", "broadcast", "batch"},
-	RoleReadOnly:    {"presence", "presence_stats", "history", "channels", "info", "moderation", "members", "rooms", "batch"},
+	RoleReadOnly:    {"presence", "presence_stats", "history", "channels", "info", "moderation", "members", "rooms", "timeline", "batch"},
 }
 
 // allows reports whether a role allows a method.

@@ -25,7 +25,7 @@ type apiNewRoom struct {
 }
 
 func (nr *apiNewRoom) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(nr.Channel); e != nil {
+	if e := a.checkRoom(nr.Channel); e != nil {
 		return nil, e
 	}
 	done, wait := awaitProposal()
@@ -34,7 +34,7 @@ func (nr *apiNewRoom) do(ctx context.Context, a *API) (any, *protocol.Error) {
 }
 
 func (ri *apiRoomInfo) update(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(ri.Channel); e != nil {
+	if e := a.checkRoom(ri.Channel); e != nil {
 		return nil, e
 	}
 	done, wait := awaitProposal()
@@ -50,29 +50,47 @@ func emptied(_ any, e *protocol.Error) (any, *protocol.Error) {
 	return emptyResult{}, nil
 }
 
-// deleteRoom removes a room with its history, its members and its description, and ends the subscriptions of its members.
+// deleteRoom removes a room with its history, its members and its description, and ends all subscriptions to it: those of its members, also while
+// they wait for a webhook, and those of other clients.
 func (r *apiRoom) deleteRoom(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(r.Channel); e != nil {
+	if e := validRoom(r.Channel); e != nil {
 		return nil, e
 	}
-	members, _ := a.sessions.MembersOf(r.Channel, "", roster.Member, roster.MaxMembers)
+	members := a.allMembers(r.Channel)
 	if a.sessions.RoomRef(r.Channel).Options.HistorySize > 0 {
-		if _, e := r.clearHistory(ctx, a); e != nil {
+		if _, e := r.clear(ctx, a); e != nil {
 			return nil, e
 		}
 	}
-	done, wait := awaitProposal()
-	a.sessions.DeleteRoom(r.Channel, done)
-	if _, e := wait(ctx); e != nil {
-		return nil, e
+	for more := true; more; {
+		done, wait := awaitProposal()
+		a.sessions.DeleteRoom(r.Channel, func(left bool, e *chat.Rejection) {
+			more = left
+			done(chat.StreamPosition{}, e)
+		})
+		if _, e := wait(ctx); e != nil {
+			return nil, e
+		}
 	}
 	for _, m := range members {
 		target := apiTarget{User: m.User}
-		if e := target.command(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: r.Channel, Cause: chat.EndedByRemoval}}); e != nil {
+		if e := target.command(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: r.Channel, Cause: chat.EndedByDeletion}}); e != nil {
 			return nil, e
 		}
 	}
-	return emptyResult{}, nil
+	return emptyResult{}, session.ErrorOf(a.sessions.EndSubscriptions(ctx, r.Channel))
+}
+
+// allMembers returns the roster of a room. It is read a page at a time, because the lock of the room is held for each.
+func (a *API) allMembers(room string) (all []roster.Entry) {
+	for more, after := true, ""; more; {
+		var page []roster.Entry
+		page, more = a.sessions.MembersOf(room, after, roster.Member, maxRosterPage)
+		if len(page) > 0 {
+			all, after = append(all, page...), page[len(page)-1].User
+		}
+	}
+	return all
 }
 
 // apiMembers changes several members of a room.
@@ -132,8 +150,8 @@ func parseRole(name string) (roster.Role, *protocol.Error) {
 // change changes members, and ends the subscriptions that the new roles do not allow.
 func (am *apiMembers) change(ctx context.Context, a *API, c chat.MemberChange) (any, *protocol.Error) {
 	switch {
-	case checkRoom(am.Channel) != nil:
-		return nil, checkRoom(am.Channel)
+	case a.checkRoom(am.Channel) != nil:
+		return nil, a.checkRoom(am.Channel)
 	case len(am.Users) == 0 || len(am.Users) > chat.MaxMemberChange:
 		return nil, badRequest("users: want 1 to %d", chat.MaxMemberChange)
 	}
@@ -175,7 +193,7 @@ type apiMemberList struct {
 }
 
 func (ml *apiMemberList) do(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(ml.Channel); e != nil {
+	if e := a.checkRoom(ml.Channel); e != nil {
 		return nil, e
 	}
 	if e := ml.check(); e != nil {

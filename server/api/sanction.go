@@ -21,12 +21,12 @@ type apiSanction struct {
 	Until   int64  `json:"until"`   // or Unix seconds; without both it has no end
 }
 
-func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) {
+func (p *apiSanction) check(a *API, now time.Time) (until time.Time, e *protocol.Error) {
 	if e := checkUser(p.User); e != nil {
 		return until, e
 	}
 	if p.Channel != "" {
-		if e := checkRoom(p.Channel); e != nil {
+		if e := a.checkRoom(p.Channel); e != nil {
 			return until, e
 		}
 	}
@@ -44,7 +44,7 @@ func (p *apiSanction) check(now time.Time) (until time.Time, e *protocol.Error) 
 var errSanctions = overLimit("%d bans, mutes, slow channels and revocations are active: remove some", chat.MaxSanctions)
 
 func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
-	until, e := p.check(a.sessions.Moderation.Now())
+	until, e := p.check(a, a.sessions.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
@@ -64,7 +64,7 @@ func (p *apiSanction) unban(ctx context.Context, a *API) (any, *protocol.Error) 
 }
 
 func (p *apiSanction) mute(ctx context.Context, a *API) (any, *protocol.Error) {
-	until, e := p.check(a.sessions.Moderation.Now())
+	until, e := p.check(a, a.sessions.Moderation.Now())
 	if e != nil {
 		return nil, e
 	}
@@ -79,7 +79,7 @@ func (p *apiSanction) lift(ctx context.Context, a *API, kind chat.SanctionKind) 
 	if p.Seconds != 0 || p.Until != 0 {
 		return nil, badRequest("seconds and until: want neither")
 	}
-	if _, e := p.check(time.Time{}); e != nil {
+	if _, e := p.check(a, time.Time{}); e != nil {
 		return nil, e
 	}
 	return emptyResult{}, lift(ctx, a, p.sanction(kind, time.Time{}))
@@ -97,7 +97,7 @@ type apiSlowMode struct {
 }
 
 func (asm *apiSlowMode) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := checkRoom(asm.Channel); e != nil {
+	if e := a.checkRoom(asm.Channel); e != nil {
 		return nil, e
 	}
 	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {

@@ -92,7 +92,7 @@ func (*apiInfo) do(_ context.Context, a *API) (any, *protocol.Error) {
 	if err != nil {
 		host = session.ServerVersion
 	}
-	rooms := h.ActiveRooms()
+	rooms := h.ActiveRoomsHere()
 	n := node{
 		UID:         a.uid,
 		Name:        host,

@@ -3,13 +3,17 @@ package audit
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func noFailure(t *testing.T) func(error) {
@@ -189,6 +193,120 @@ func TestAWriteErrorIsCounted(t *testing.T) {
 	}
 }
 
+// A file that ends in the middle of a line, because the disk was full or the process was killed, gets a new line first.
+func TestALineBeginsBehindATornOne(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(path, []byte(`{"action":"ba`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(path, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Record(Entry{Action: "ban", User: "1"})
+	l.Start()
+	if err := l.Stop(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, path, `{"action":"ba`, "1")
+}
+
+// full is a file on a disk that is full in the middle of the second line.
+type full struct {
+	*os.File
+	writes int
+}
+
+func (fu *full) Write(b []byte) (int, error) {
+	fu.writes++
+	if fu.writes == 2 {
+		n, err := fu.File.Write(b[:len(b)/2])
+		return n, errors.Join(syscall.ENOSPC, err)
+	}
+	return fu.File.Write(b)
+}
+
+func TestAFullDiskTearsOneLineOnly(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	l, err := Open(path, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.out.open.Load().to = &full{File: l.out.open.Load().to.(*os.File)}
+	for _, user := range []string{"1", "2", "3"} {
+		l.Record(Entry{Action: "ban", User: user})
+	}
+	l.Start()
+	if err := l.Stop(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	// The line about the missing record is behind the torn one, as number 2.
+	wantLines(t, path, "1", `{"time":`, "dropped", "3")
+}
+
+// wantLines compares the lines of a file: each has the user or the action, or is torn and begins with the text.
+func wantLines(t *testing.T, path string, want ...string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(got) != len(want) {
+		t.Fatalf("got %d lines, want %d: %q", len(got), len(want), got)
+	}
+	for i, line := range got {
+		var fields struct{ User, Action string }
+		switch err := json.Unmarshal([]byte(line), &fields); {
+		case err != nil && strings.HasPrefix(want[i], "{") && strings.HasPrefix(line, want[i]):
+		case err != nil || fields.User != want[i] && fields.Action != want[i]:
+			t.Errorf("line %d: got %s, want %s", i, line, want[i])
+		}
+	}
+}
+
+// Neither the start nor the stop waits for the reader of a named pipe.
+func TestANamedPipeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.pipe")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { // it would wait for ever
+		_, err := Open(path, func(error) {})
+		ended <- err
+		reader, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer reader.Close()
+		l, err := Open(path, func(error) {})
+		if err != nil {
+			ended <- err
+			return
+		}
+		l.Start()
+		for range 4000 { // more than the pipe has room for
+			l.Record(Entry{Action: "ban"})
+		}
+		ended <- l.Stop(time.Millisecond)
+	}()
+	for _, want := range []string{"no reader", ""} {
+		select {
+		case err := <-ended:
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("it waits")
+		}
+	}
+}
+
 func TestNoLogRecordsNothing(t *testing.T) {
 	t.Parallel()
 	l, err := Open(Off, noFailure(t))
@@ -201,5 +319,23 @@ func TestNoLogRecordsNothing(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none", "audit.log"), noFailure(t)); err == nil || !strings.Contains(err.Error(), "audit-log = ") {
 		t.Errorf("got %v, want an error about the path", err)
+	}
+}
+
+// Check names what Open cannot use, and creates nothing.
+func TestCheckCreatesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for setting, want := range map[string]string{
+		Off: "", Stderr: "", filepath.Join(dir, "audit.log"): "", "/dev/full": "",
+		dir:                               "is a directory",
+		filepath.Join(dir, "none", "log"): "create a file in " + filepath.Join(dir, "none"),
+	} {
+		if err := Check(setting); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", setting, err, want)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("got %v, %v in the directory, want nothing", entries, err)
 	}
 }

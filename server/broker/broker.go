@@ -12,6 +12,10 @@ const MaxRecord = 1<<20 - 1<<10
 // MaxAppends is the number of appends of a log that may be open at the same time.
 const MaxAppends = 2
 
+// MemoryShard is the number of the log of the rooms in memory, in a cluster. Engines do not have it: each node has a copy in its process (package
+// memlog).
+const MemoryShard = -1
+
 // A NodeID names one run of one node: a restarted node has another one.
 type NodeID string
 
@@ -50,8 +54,28 @@ type Health struct {
 	Stored int64
 	// Lost is the number of damaged or lost records that replays have found since the start. A record counts once for each replay.
 	Lost uint64
+	// RestoredEntries and LostEntries are the numbers of damaged entries of tables since the start: those that the engine has restored from
+	// their copies, and those that may be lost, since all copies are damaged.
+	RestoredEntries, LostEntries uint64
 	// Free and Size are bytes of the file system with the data directory. 0: not known.
 	Free, Size int64
+}
+
+// StoredLog is where a log is stored. Only engines whose logs have replicas know it: they have a method Stored, which returns what they saw last, of
+// the logs that were opened.
+type StoredLog struct {
+	Shard    int
+	Wanted   int    // replicas
+	Leader   string // of the servers; empty: none
+	Replicas []Replica
+}
+
+// Replica is a server with a copy of a log.
+type Replica struct {
+	Name    string
+	Offline bool
+	Current bool   // it has all records
+	Lag     uint64 // records that it lacks
 }
 
 // Log is a sequence of records with the numbers 1, 2, 3, ... without holes. Trim and the retention of the engine remove the oldest.
@@ -80,6 +104,8 @@ type Log interface {
 	// ErrUnavailable, ErrClosed: the outcome is unknown. A slow disk has no timeout: done is called when the disk answers, and the caller
 	// decides how long it waits. After Close of the log each done is called with ErrClosed.
 	Append(expected uint64, record []byte, done func(error))
+	// Err returns why each later append fails, or nil. It does not block and is cheap.
+	Err() error
 	// Trim removes the records with numbers up to and including upTo. Numbers are not used again.
 	Trim(ctx context.Context, upTo uint64) error
 	// Close ends this Log. The records stay. It does not block and may be called in a done. The done of each open append is called soon
@@ -112,4 +138,6 @@ var (
 	ErrFull        = errors.New("the disk has no space")
 	ErrConflict    = errors.New("the key has another revision")
 	ErrClosed      = errors.New("the storage engine is closed")
+	// ErrReplaced is of a log in memory: its records are now those of another owner. Drop the state, and replay from 0.
+	ErrReplaced = errors.New("the log has the records of another owner")
 )

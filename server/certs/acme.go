@@ -62,11 +62,14 @@ type ACMEResult struct {
 	InUse  bool          // a renewal failed, and the certificate before it stays in use
 }
 
-// Check returns an error if the files of the settings cannot be used. It changes nothing.
-func (c ACMEConfig) Check() error {
-	if _, err := c.roots(); err != nil {
-		return err
-	}
+// CheckRoots returns an error if the roots cannot be used.
+func (c ACMEConfig) CheckRoots() error {
+	_, err := c.roots()
+	return err
+}
+
+// CheckCache returns an error if the cache cannot be used. It changes nothing.
+func (c ACMEConfig) CheckCache() error {
 	switch info, err := os.Stat(c.Cache); {
 	case errors.Is(err, os.ErrNotExist):
 		return nil // OpenACME makes it

@@ -103,14 +103,14 @@ func TestCertificatesOfACMEComeAfterThoseOfFiles(t *testing.T) {
 	write(t, first, nil, day(5), "first.example")
 	write(t, second, nil, day(103), "second.example", "both.example")
 	pair := func(f Files) *tls.Certificate {
-		p, err := read(f, start)
+		p, err := read(f)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
 	domains := []string{"first.example", "second.example", "both.example"}
-	s, err := Open([]Files{file}, domains, start)
+	s, err := Open([]Files{file}, domains)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestCertificatesOfACMEComeAfterThoseOfFiles(t *testing.T) {
 		t.Error("the certificates of ACME are gone after a check of the files")
 	}
 
-	s, err = Open(nil, domains, start)
+	s, err = Open(nil, domains)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,8 @@
 //	files     --> Check ----> a set of pairs, behind an atomic pointer --> GetCertificate, on any goroutine
 //	CA (ACME) --> SetACME --/
 //
-// A pair that cannot be used (the key is another's, the certificate has ended, a file is missing) is rejected, and the one before it stays.
+// A pair that cannot be used (the key is another's, a file is missing) is rejected, and the one before it stays. So is a certificate that has
+// expired, while the one before it has not. A certificate that is expired at the start is used: its clients decide, and other ports work.
 package certs
 
 import (
@@ -13,6 +14,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -31,10 +33,10 @@ type Files struct {
 // Store has the pairs of a port. The first is that of clients without a server name, and of those whose name no pair has.
 type Store struct {
 	current atomic.Pointer[set]
+	files   []Files  // constant
 	domains []string // of ACME; constant
 
 	// Owned by the caller of Check and SetACME.
-	files []Files
 	seen  [][2]stamp         // of each pair, at its last reading
 	pairs []*tls.Certificate // of files
 	acme  []*tls.Certificate // of domains; nil for those without a certificate
@@ -67,8 +69,22 @@ func (st stamp) same(other stamp) bool {
 	return os.SameFile(st.info, other.info) && st.info.Size() == other.info.Size() && st.info.ModTime().Equal(other.info.ModTime())
 }
 
-// Open reads all pairs. An error says which of them cannot be used. domains are those for which SetACME is called later.
-func Open(files []Files, domains []string, now time.Time) (*Store, error) {
+// PairError is why a pair cannot be used.
+type PairError struct {
+	Pair int  // index in the files
+	Key  bool // its key is wrong, not its certificate
+	Err  error
+}
+
+// Error implements error.
+func (e *PairError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *PairError) Unwrap() error { return e.Err }
+
+// Open reads all pairs. It returns all pairs that cannot be used, joined: each error is a *PairError. domains are those for which SetACME is called
+// later.
+func Open(files []Files, domains []string) (*Store, error) {
 	s := &Store{
 		files: files, seen: make([][2]stamp, len(files)), pairs: make([]*tls.Certificate, len(files)),
 		domains: domains, acme: make([]*tls.Certificate, len(domains)),
@@ -80,8 +96,9 @@ func Open(files []Files, domains []string, now time.Time) (*Store, error) {
 	for i := range files {
 		var err error
 		s.look(i)
-		s.pairs[i], err = read(files[i], now)
-		errs = append(errs, err)
+		if s.pairs[i], err = read(files[i]); err != nil {
+			errs = append(errs, &PairError{Pair: i, Key: isKeyError(files[i], err), Err: err})
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -98,7 +115,7 @@ func (s *Store) Check(all bool, now time.Time) (changed int, err error) {
 		if !s.look(i) && !all {
 			continue
 		}
-		pair, err := read(s.files[i], now)
+		pair, err := s.readNewer(i, now)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -120,19 +137,47 @@ func (s *Store) look(i int) (changed bool) {
 	return changed
 }
 
+// readNewer reads a pair that is to replace the one in use. It rejects an expired one, unless the one in use has expired as well.
+func (s *Store) readNewer(i int, now time.Time) (*tls.Certificate, error) {
+	pair, err := read(s.files[i])
+	if err != nil {
+		return nil, err
+	}
+	if end := pair.Leaf.NotAfter; now.After(end) && !now.After(s.current.Load().pairs[i].Leaf.NotAfter) {
+		return nil, fmt.Errorf("certificate %s has ended on %s: renew it", s.files[i].Cert, end.UTC().Format(time.DateTime))
+	}
+	return pair, nil
+}
+
+// CanReplace returns the error that Check would return for all pairs, and changes nothing. Any goroutine may call it; it reads files.
+func (s *Store) CanReplace(now time.Time) error {
+	var errs []error
+	for i := range s.files {
+		_, err := s.readNewer(i, now)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// errEncrypted is for a key with a passphrase.
+var errEncrypted = errors.New("is encrypted, and throng has no passphrase")
+
 // read makes a pair of its files.
-func read(f Files, now time.Time) (*tls.Certificate, error) {
+func read(f Files) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil && isEncrypted(f.Key) {
-		return nil, fmt.Errorf("certificate %s: key %s is encrypted, and throng has no passphrase: decrypt it with openssl pkey -in %[2]s -out PLAIN.key", f.Cert, f.Key)
+		return nil, fmt.Errorf("certificate %s: key %s %w: decrypt it with openssl pkey -in %[2]s -out PLAIN.key", f.Cert, f.Key, errEncrypted)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
 	}
-	if end := pair.Leaf.NotAfter; now.After(end) {
-		return nil, fmt.Errorf("certificate %s has ended on %s: renew it", f.Cert, end.UTC().Format(time.DateTime))
-	}
 	return &pair, nil
+}
+
+// isKeyError reports whether an error of read is about the file of the key.
+func isKeyError(f Files, err error) bool {
+	file := (*fs.PathError)(nil)
+	return errors.Is(err, errEncrypted) || errors.As(err, &file) && file.Path == f.Key
 }
 
 // isEncrypted reports whether a key needs a passphrase.

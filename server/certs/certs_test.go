@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ func filesIn(dir, name string) Files {
 
 func open(t *testing.T, files ...Files) *Store {
 	t.Helper()
-	s, err := Open(files, nil, start)
+	s, err := Open(files, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +127,8 @@ func TestABadPairIsRefusedAndTheOldOneStays(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, f Files)
 		want  string // in the error
+
+		expired, key bool // it has expired; the key is wrong
 	}{
 		"certificate of another key": {func(t *testing.T, f Files) {
 			other := filesIn(t.TempDir(), "other")
@@ -135,19 +138,19 @@ func TestABadPairIsRefusedAndTheOldOneStays(t *testing.T) {
 				t.Fatal(err)
 			}
 			testkit.Replace(t, f.Cert, b)
-		}, "private key does not match"},
-		"certificate that has ended": {func(t *testing.T, f Files) { write(t, f, nil, start.Add(-time.Second), "chat.example") }, "has ended on 2026-10-31"},
-		"no certificate":             {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("hello")) }, "failed to find any PEM data"},
-		"half a certificate":         {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB")) }, "failed to find any PEM data"},
-		"an empty key":               {func(t *testing.T, f Files) { testkit.Replace(t, f.Key, nil) }, "failed to find any PEM data"},
+		}, "private key does not match", false, false},
+		"certificate that has ended": {func(t *testing.T, f Files) { write(t, f, nil, start.Add(-time.Second), "chat.example") }, "has ended on 2026-10-31", true, false},
+		"no certificate":             {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("hello")) }, "failed to find any PEM data", false, false},
+		"half a certificate":         {func(t *testing.T, f Files) { testkit.Replace(t, f.Cert, []byte("-----BEGIN CERTIFICATE-----\nMIIB")) }, "failed to find any PEM data", false, false},
+		"an empty key":               {func(t *testing.T, f Files) { testkit.Replace(t, f.Key, nil) }, "failed to find any PEM data", false, false},
 		"an encrypted key": {func(t *testing.T, f Files) {
 			testkit.Replace(t, f.Key, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"))
-		}, "decrypt it with openssl pkey"},
+		}, "decrypt it with openssl pkey", false, true},
 		"no file": {func(t *testing.T, f Files) {
 			if err := os.Remove(f.Key); err != nil {
 				t.Fatal(err)
 			}
-		}, "no such file"},
+		}, "no such file", false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -171,8 +174,12 @@ func TestABadPairIsRefusedAndTheOldOneStays(t *testing.T) {
 			if n, err := s.Check(false, start); n != 0 || err != nil {
 				t.Errorf("the same bad pair again: got %d, %v: want one error for one change", n, err)
 			}
-			if _, err := Open([]Files{good, f}, nil, start); err == nil {
-				t.Error("a start with it: no error")
+			bad := (*PairError)(nil)
+			switch _, err := Open([]Files{good, f}, nil); {
+			case c.expired && err != nil:
+				t.Errorf("a start with it: %v, want no error", err)
+			case !c.expired && (!errors.As(err, &bad) || bad.Pair != 1 || bad.Key != c.key):
+				t.Errorf("a start with it: got %+v, want the second pair, and its key: %v", err, c.key)
 			}
 			write(t, f, nil, day(301), "chat.example")
 			if n, err := s.Check(false, start); n != 1 || err != nil || !endFor(t, s, "chat.example").Equal(day(301)) {
@@ -199,6 +206,28 @@ func TestTheEndOfACertificateIsKnown(t *testing.T) {
 	}
 	if got := s.Expiring(day(17)); got[0].Cert != two.Cert || !got[0].NotAfter.Equal(day(30)) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// A certificate that has expired in use may be replaced by another one that has, and its files may be read again.
+func TestAnExpiredPairStaysInUse(t *testing.T) {
+	t.Parallel()
+	f := filesIn(t.TempDir(), "one")
+	write(t, f, nil, day(-2), "chat.example")
+	s := open(t, f)
+	if err := s.CanReplace(start); err != nil {
+		t.Error(err)
+	}
+	if n, err := s.Check(true, start); n != 1 || err != nil || !endFor(t, s, "chat.example").Equal(day(-2)) {
+		t.Errorf("the same files: got %d, %v", n, err)
+	}
+	write(t, f, nil, day(30), "chat.example")
+	if n, err := s.Check(false, start); n != 1 || err != nil {
+		t.Errorf("a renewed one: got %d, %v", n, err)
+	}
+	write(t, f, nil, day(-1), "chat.example")
+	if err := s.CanReplace(start); err == nil || !strings.Contains(err.Error(), "has ended on") {
+		t.Errorf("an expired one instead of a valid one: got %v", err)
 	}
 }
 

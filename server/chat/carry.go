@@ -12,16 +12,16 @@ import (
 const maxCarried = 256 << 10
 
 // Kept returns the bytes of the values and of the snapshots in the log.
-func (co committer) Kept() int64 { return co.hub.ValueBytes() + co.hub.snapshots.bytes.Load() }
+func (co committer) Kept() int64 { return co.log.values.bytes.Load() + co.log.snapshots.bytes.Load() }
 
 // Carry proposes again the values that are in records up to seq, a part at a time. A value that an open proposal replaces is left out: it is
 // in a newer record when the part is committed.
 func (co committer) Carry(seq uint64) (more bool, err error) {
 	h := co.hub
-	defer h.Durable.Kick()
+	defer co.log.Kick()
 	left := int64(maxCarried)
 	for i := range h.Rooms.stripes {
-		err := h.carryStripe(&h.Rooms.stripes[i], seq, &left)
+		err := co.carryStripe(&h.Rooms.stripes[i], seq, &left)
 		if errors.Is(err, home.ErrBusy) {
 			return true, nil
 		}
@@ -33,14 +33,15 @@ func (co committer) Carry(seq uint64) (more bool, err error) {
 }
 
 // carryStripe proposes values of the rooms of a stripe again, and messages of chat rooms, until left bytes are used.
-func (h *Hub) carryStripe(in *Stripe, seq uint64, left *int64) error {
+func (co committer) carryStripe(in *Stripe, seq uint64, left *int64) error {
+	h := co.hub
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	for _, rv := range in.values {
-		if rv.budget != &h.values.onDisk {
+		if rv.budget != co.log.values {
 			continue
 		}
-		p := &valueProposal{stripe: in, values: rv, changes: rv.upTo(seq, left)}
+		p := &valueProposal{stripe: in, log: co.log, values: rv, changes: rv.upTo(seq, left)}
 		if len(p.changes) == 0 {
 			continue
 		}
@@ -54,7 +55,7 @@ func (h *Hub) carryStripe(in *Stripe, seq uint64, left *int64) error {
 			return nil
 		}
 	}
-	return h.carryTalks(in, seq, left)
+	return co.carryTalks(in, seq, left)
 }
 
 // upTo returns values that are in records up to seq, until left bytes are used.

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// changesMessage reports whether a publication is an edit, a deletion or a reaction by the conventions of CHAT.md. A history counts such
+// changesMessage reports whether a publication is an edit, a deletion or a reaction by the conventions of docs/chat.md. A history counts such
 // publications apart from messages: otherwise a reaction that a user adds and removes again and again would evict all messages. The
 // server does not check whether the change is allowed.
 func (pub *Publication) changesMessage() bool {

@@ -1,21 +1,22 @@
 package chat
 
 import (
-	"maps"
 	"time"
 
 	"github.com/throng-chat/throng/server/record"
 )
 
 // Repairs ends a replay. Rooms with lost entries get a new generation, so that no client recovers in them, and so do rooms that are not
-// durable any more. Rooms without publications are released.
-func (co committer) Repairs() []record.Entry {
+// durable any more. Rooms without publications are released. What the replay found is kept until the last entry is replayed.
+func (co committer) Repairs() (entries []record.Entry, needed bool) {
 	h := co.hub
-	du := h.Durable
-	found := du.replayed
-	du.replayed = replayed{}
-	maps.DeleteFunc(found.foreign, func(_ string, at foreignAt) bool { return at.ended })
-	if found.lostAll || len(found.lost) > 0 || len(found.foreign) > 0 || du.positions.current() == 0 {
+	du := co.log
+	found := &du.replayed
+	found.infos = nil
+	du.forgetEnded()
+	needed = found.lostAll || len(found.lost) > 0 || len(found.foreign) > 0 || found.forked
+	raised := needed || du.positions.current() == 0
+	if raised {
 		du.positions.Raise()
 	}
 	b := checkpoint{generation: du.positions.current(), now: time.Now().UnixMilli()}
@@ -23,29 +24,32 @@ func (co committer) Repairs() []record.Entry {
 		b.add(record.Entry{Kind: record.Clear, Change: true, Room: name, Offset: at.offset})
 	}
 	isLost := func(room string) bool { return found.lostAll || found.lost[room] }
-	h.eachDurable(func(r *Room) {
+	h.eachOfLog(co.log, func(r *Room) {
 		if r.talk != nil {
 			r.talk.orphans = orphans{}
 		}
 		h.expireLocked(r)
-		if isLost(r.Name) {
+		// Other nodes give the new generation to a room that they create, and the owner before may have given the first offset in the one before.
+		begins := raised && r.History.LastOffset == 0 && r.Options().HistorySize > 0
+		if lost := isLost(r.Name); lost || begins || found.forked && r.History.LastOffset > 0 {
 			b.addRoom(r, r.firstKept()-1)
+			b.last().Notice = !lost
 		}
 		h.releaseLocked(r)
 	})
-	for _, at := range du.positions.all(func(at *durablePosition) bool { return isLost(at.name) }) {
-		b.add(record.Entry{Kind: record.Clear, Room: at.name, Offset: at.offset})
+	for _, at := range du.positions.all(func(at *durablePosition) bool { return found.forked || isLost(at.name) }) {
+		b.add(record.Entry{Kind: record.Clear, Notice: !isLost(at.name), Room: at.name, Offset: at.offset})
 	}
-	b.add(record.Entry{Kind: record.Generation, Offset: found.lostIn}) // the last one: it confirms the others
-	return b.entries
+	b.add(record.Entry{Kind: record.Generation, Change: found.alone, Offset: found.lostIn}) // the last one: it confirms the others
+	return b.entries, needed
 }
 
 // Checkpoint returns the state of rooms that the log has in records up to seq only.
 func (co committer) Checkpoint(seq uint64) []record.Entry {
 	h := co.hub
-	b := checkpoint{generation: h.Durable.positions.current(), now: time.Now().UnixMilli()}
+	b := checkpoint{generation: co.log.positions.current(), now: time.Now().UnixMilli()}
 	b.add(record.Entry{Kind: record.Generation})
-	h.eachDurable(func(r *Room) {
+	h.eachOfLog(co.log, func(r *Room) {
 		d := r.durable
 		switch {
 		case r.History.LastOffset == 0:
@@ -61,18 +65,18 @@ func (co committer) Checkpoint(seq uint64) []record.Entry {
 		}
 		b.last().Generation = d.generation
 	})
-	for _, at := range h.Durable.positions.all(func(at *durablePosition) bool { return at.newest <= seq }) {
+	for _, at := range co.log.positions.all(func(at *durablePosition) bool { return at.newest <= seq }) {
 		b.add(record.Entry{Kind: record.Clear, Room: at.name, Offset: at.offset})
 		b.last().Generation = at.generation
 	}
 	return b.entries
 }
 
-// eachDurable calls do with each durable room in the room table, under its lock. do may release the room.
-func (h *Hub) eachDurable(do func(*Room)) {
+// eachOfLog calls do with each room of a log in the room table, under its lock. do may release the room.
+func (h *Hub) eachOfLog(log *Durable, do func(*Room)) {
 	h.Rooms.each(func(in *Stripe) {
 		for _, r := range in.rooms {
-			if r.durable != nil {
+			if r.durable != nil && r.durable.log == log {
 				do(r)
 			}
 		}

@@ -1,13 +1,17 @@
 package chat
 
 import (
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
 )
 
 // committer implements home.Rooms: the log changes the rooms by it. Its methods are called one at a time.
-type committer struct{ hub *Hub }
+type committer struct {
+	hub *Hub
+	log *Durable
+}
 
 // maxRun is the number of entries that are applied under one lock of a stripe, at most: publishers wait for it.
 const maxRun = 64
@@ -31,13 +35,14 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 		stripe := stripeOf(proposals[from])
 		to := from
 		stripe.Mu.Lock()
-		for to < len(proposals) && to < from+maxRun {
+		for n := 0; to < len(proposals) && n < maxRun; n++ {
 			if stripeOf(proposals[to]) != stripe {
 				break
 			}
 			switch p := proposals[to].(type) {
 			case *valueProposal:
 				p.commitLocked(valueAt(in.Seq))
+				n += len(p.changes)
 			case *snapshotProposal:
 				h.commitSnapshotsLocked(p, in.Seq)
 			case *proposal:
@@ -48,12 +53,14 @@ func (co committer) Commit(in *home.Record, proposals []home.Proposal) {
 		stripe.Mu.Unlock()
 		from = to
 	}
-	h.Durable.applied.Store(in.Seq)
+	co.log.applied.Store(in.Seq)
 	h.Wake(wake)
 	for _, p := range proposals {
 		switch p := p.(type) {
 		case *valueProposal:
-			p.finish(nil)
+			if !co.log.completed(p.origin, StreamPosition{}) {
+				p.finish(nil)
+			}
 		case *proposal:
 			co.end(p, nil)
 		}
@@ -70,9 +77,12 @@ func (co committer) end(p *proposal, e *Rejection) {
 	switch {
 	case e != nil:
 		h.Metrics.Durable.Rejected.Inc()
-		p.finish(StreamPosition{}, e)
+		if p.origin == (link.Origin{}) { // else its node sends it again
+			p.finish(StreamPosition{}, e)
+		}
 	case p.kind == 0:
 		h.pass(p)
+	case co.log.completed(p.origin, p.at):
 	default:
 		p.finish(p.at, nil)
 	}
@@ -109,14 +119,16 @@ func (h *Hub) commitLocked(in *home.Record, p *proposal) (wake uint64) {
 // appendLocked appends a committed publication to the history, unless offset is 0, and posts it. e is what it says in a chat room. The room's
 // lock is held.
 func (h *Hub) appendLocked(in *home.Record, r *Room, m *Message, offset uint64, e *timeline.Entry) (wake uint64) {
+	m.trace.Committed()
 	if offset > 0 {
 		m.Pub.At = h.Clock.Tick()
+		mentions := h.newMentionsLocked(r, e)
 		h.storeLocked(in, r, &m.Pub, e)
 		if e != nil && e.Kind == timeline.Delete && r.isOrphan(e) {
 			h.HistoryBudget.redactContent(r, r.editsOf(e.ID))
 		}
 		if e != nil {
-			h.noteLocked(r, &m.Pub, e)
+			h.noteLocked(r, &m.Pub, e, mentions)
 		}
 		if m.Pub.Offset != offset {
 			panic("chat: a publication was committed out of its order")
@@ -158,7 +170,9 @@ func (co committer) Discard(proposals []home.Proposal) {
 			vp.stripe.Mu.Lock()
 			vp.discardLocked()
 			vp.stripe.Mu.Unlock()
-			vp.finish(RejectUnavailable)
+			if vp.origin == (link.Origin{}) {
+				vp.finish(RejectUnavailable)
+			}
 			continue
 		}
 		if sp, ok := x.(*snapshotProposal); ok {

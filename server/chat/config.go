@@ -13,4 +13,5 @@ type Config struct {
 	Rate                  int  // messages or commands per connection
 	RateUser              int  // publications per user
 	RateAddress           int  // commands per address
+	Cluster               bool // the process is a node of a cluster
 }

@@ -59,7 +59,9 @@ func ChangesKinds(before, now []RoomOptions) bool {
 // rooms returns the options of the patterns.
 func (s *Settings) rooms() (all []RoomOptions) {
 	for i := range s.patterns {
-		all = append(all, s.patterns[i].RoomOptions)
+		o := s.patterns[i].RoomOptions
+		o.Durable = o.Durable && !s.patterns[i].inMemory
+		all = append(all, o)
 	}
 	return all
 }
@@ -168,7 +170,7 @@ func (h *Hub) AddPresence(m *Membership) {
 	m.Room.Stripe.Mu.Lock()
 	defer m.Room.Stripe.Mu.Unlock()
 	if m.Room.Options().Presence && !m.Room.Presence.has(&m.PresenceEntry) {
-		m.Room.Presence.Add(&m.PresenceEntry)
+		h.listLocked(m, m.Room)
 	}
 }
 

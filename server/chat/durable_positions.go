@@ -2,6 +2,7 @@ package chat
 
 import (
 	"hash/maphash"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ type durablePositions struct {
 	stored     recent.Table[durablePosition]
 	generation uint64 // of rooms without a position: never used before by one of them
 	dropped    uint64 // positions that were dropped: expired, or beyond maxDurablePositions
+
+	randomBits int // of a generation: several nodes may raise it at the same time. Constant
 }
 
 // maxDurablePositions is the limit of released durable rooms with a position.
@@ -28,13 +31,21 @@ const maxDurablePositions = 1 << 17
 type durablePosition struct {
 	name       string
 	generation uint64
+	fork       fork
 	offset     uint64
 	newest     uint64 // number of the newest record with an entry of the room
 	releasedAt wheel.Tick
 }
 
-func newDurablePositions() *durablePositions {
-	return &durablePositions{seed: maphash.MakeSeed(), stored: recent.Table[durablePosition]{Max: maxDurablePositions}}
+func newDurablePositions(randomBits int) *durablePositions {
+	return &durablePositions{seed: maphash.MakeSeed(), stored: recent.Table[durablePosition]{Max: maxDurablePositions}, randomBits: randomBits}
+}
+
+// reset forgets all positions, and that there was a generation.
+func (dp *durablePositions) reset() {
+	dp.mu.Lock()
+	defer dp.mu.Unlock()
+	dp.stored, dp.generation = recent.Table[durablePosition]{Max: maxDurablePositions}, 0
 }
 
 // get returns the position of a room that is not in the room table; ok is false if its position is offset 0 of the current generation.
@@ -77,7 +88,8 @@ func (dp *durablePositions) drop() {
 // raise returns a new generation, which rooms without a position have from now on. It is a time if that is larger than the last one: so it
 // is new even if a generation was lost with its record. dp.mu is held.
 func (dp *durablePositions) raise() uint64 {
-	dp.generation = max(dp.generation+1, uint64(time.Now().UnixMilli()))
+	random := rand.Uint64N(1 << dp.randomBits)
+	dp.generation = max(dp.generation+1, uint64(time.Now().UnixMilli())<<dp.randomBits|random)
 	return dp.generation
 }
 

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/throng-chat/throng/server/home"
@@ -46,8 +47,15 @@ func (du *Durable) loseAll(seq uint64) {
 // repaired ends the loss of entries in records up to the number seq: an earlier replay gave their rooms a new generation.
 func (du *Durable) repaired(seq uint64) {
 	if seq >= du.replayed.lostIn {
-		du.replayed.lostAll, du.replayed.lost = false, nil
+		du.replayed.lostAll, du.replayed.lost, du.replayed.lostIn = false, nil, 0
+		du.replayed.forked, du.replayed.alone = false, false
+		du.forgetEnded()
 	}
+}
+
+// forgetEnded forgets the rooms that are not durable, and whose generation has ended in the log.
+func (du *Durable) forgetEnded() {
+	maps.DeleteFunc(du.replayed.foreign, func(_ string, at foreignAt) bool { return at.ended })
 }
 
 // foreignEntry notes an entry of a room that is not durable.
@@ -78,6 +86,10 @@ func (du *Durable) replayReleased(in *home.Record, e *record.Entry, now wheel.Ti
 	case !ok || newer && e.Kind == record.Publish:
 		at = durablePosition{name: strings.Clone(e.Room), generation: e.Generation}
 	case newer:
+		at.fork = fork{}
+		if e.Notice {
+			at.fork = fork{at.generation, at.offset}
+		}
 		at.generation = e.Generation
 	}
 	at.offset, at.newest = max(at.offset, e.Offset), in.Seq

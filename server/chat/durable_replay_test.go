@@ -11,6 +11,7 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
 )
@@ -172,6 +173,39 @@ func TestExpiredPublicationsAreNotRestored(t *testing.T) {
 	}
 	if at := publishDurably(t, fake, again, "d", "3"); at != (StreamPosition{3, want.Epoch}) {
 		t.Errorf("got position %v, want offset 3 of %s", at, want.Epoch)
+	}
+}
+
+// A publication with a time in the future counts as one of now: the clock was set back, or that of another node is ahead.
+func TestAClockThatWasSetBackEndsNoPublication(t *testing.T) {
+	t.Parallel()
+	o := durableRooms("d*")
+	for _, ahead := range []time.Duration{2 * time.Second, time.Hour, 100 * 365 * 24 * time.Hour} {
+		fake := brokertest.New(brokertest.Options{Seed: 1})
+		h := newDurableHub(t, fake, o)
+		publishDurably(t, fake, h, "d", "1") // record 2
+		var w record.Writer
+		if err := w.Add(&record.Entry{
+			Kind: record.Publish, Form: uint8(FormJSON), Room: "d", Generation: h.Durable.positions.current(), Offset: 1, UnixMilli: time.Now().Add(ahead).UnixMilli(), Data: []byte("1"),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		again := restartWith(t, fake, map[uint64][]byte{2: w.Seal(record.Header{Term: 1, Expected: 1})}, o)
+		ttl := fanout.InTicks(o.HistoryTTL)
+		for ticks := range ttl {
+			again.ExpireRooms(again.Clock.Tick())
+			if list, _ := texts(again, "d"); !slices.Equal(list, []string{"1"}) {
+				t.Fatalf("%v ahead: got %v after %d ticks, want the publication for %d", ahead, list, ticks, ttl)
+			}
+			again.Clock.Ticks.Add(1)
+		}
+		for range 3 {
+			again.ExpireRooms(again.Clock.Tick())
+			again.Clock.Ticks.Add(1)
+		}
+		if n := again.Rooms.Count(); n != 0 {
+			t.Errorf("%v ahead: got %d rooms after the TTL, want none", ahead, n)
+		}
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 // durableRoom is what a durable room has beyond a room in memory. The history and the position of the room are committed; the state of what
 // is proposed and not committed is here. Guarded by Stripe.Mu.
 type durableRoom struct {
-	generation uint64 // of the offsets; the epoch is a function of it
+	log        *Durable // constant
+	generation uint64   // of the offsets; the epoch is a function of it
+	fork       fork     // from the generation before
 
 	// Of proposals that are neither committed nor discarded.
 	pending   int

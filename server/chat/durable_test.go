@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/home"
 )
@@ -37,6 +38,7 @@ type outcome struct {
 	calls int
 	at    StreamPosition
 	e     *Rejection
+	more  bool // of DeleteRoom
 }
 
 func (oc *outcome) done(at StreamPosition, e *Rejection) { oc.calls, oc.at, oc.e = oc.calls+1, at, e }
@@ -131,6 +133,51 @@ func TestAnAppendHasATimeout(t *testing.T) {
 	if list, at := texts(h, "d"); repeated.at != at || at.Offset != 1 || len(list) != 1 {
 		t.Errorf("got %+v and %v at %v, want one publication", repeated, list, at)
 	}
+}
+
+// ending is an engine whose logs have failed if err is not nil.
+type ending struct {
+	broker.Engine
+	err *error
+}
+
+func (en ending) Open(ctx context.Context, shard int) (broker.Log, error) {
+	l, err := en.Engine.Open(ctx, shard)
+	return endingLog{l, en.err}, err
+}
+
+type endingLog struct {
+	broker.Log
+	err *error
+}
+
+func (el endingLog) Err() error { return *el.err }
+
+// A log that fails while nobody publishes is open again before the next publication.
+func TestALogThatFailsInSilenceRejectsNothing(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	h := newTestHub(t, durableRooms("d*"))
+	var failed error
+	h.UseLog(home.Config{Engine: ending{fake.Start("a"), &failed}, MaxBytes: 1 << 20})
+	var err error
+	fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Durable.Tick(); h.Durable.Due() {
+		t.Fatal("a log that works is opened again")
+	}
+	failed = broker.ErrUnavailable
+	if h.Durable.Tick(); !h.Durable.Due() {
+		t.Fatal("the failure is not noticed")
+	}
+	failed = nil
+	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	if state, err := h.Durable.Status(); state != home.Ready {
+		t.Errorf("got %v, %v; want ready", state, err)
+	}
+	publishDurably(t, fake, h, "d", "1")
 }
 
 // The repetition of a publication that is not on disk is acknowledged when that is.

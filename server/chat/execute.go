@@ -7,12 +7,38 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 )
 
-// Execute executes a command on all connections that match it, waits for them, and returns their first rejection. A connection that waits
+// Execute executes a command on all connections of all nodes that match it, waits for them, and returns their first rejection. A connection that waits
 // for its connect webhook executes the command after the webhook has answered; Execute does not wait for it. Execute blocks until ctx ends:
 // do not call it on a poller or a shard.
 func (h *Hub) Execute(ctx context.Context, cmd TargetedCommand) *Rejection {
+	if h.others == nil {
+		return h.ExecuteHere(ctx, cmd)
+	}
+	here := make(chan *Rejection, 1)
+	go func() { here <- h.ExecuteHere(ctx, cmd) }()
+	there := h.others.Execute(ctx, cmd)
+	if e := <-here; e != nil {
+		return e
+	}
+	return there
+}
+
+// Settle waits until all nodes that are alive have applied what this node has applied, or until ctx ends: then the rejection names the others. It blocks as
+// Execute.
+func (h *Hub) Settle(ctx context.Context) *Rejection {
+	if h.others == nil {
+		return nil
+	}
+	return h.others.Settle(ctx)
+}
+
+// ExecuteHere is Execute for the connections of this node.
+func (h *Hub) ExecuteHere(ctx context.Context, cmd TargetedCommand) *Rejection {
 	// The command is stored before the search, so that a connection that is accepted meanwhile is found by one of the two, or both.
 	clients := h.addCommand(cmd)
+	if room, is := cmd.endsAll(); is {
+		return h.endSubscriptions(ctx, room)
+	}
 	if cmd.User == "" {
 		var e *Rejection
 		if clients, e = h.clientByID(ctx, cmd.Client); e != nil {

@@ -22,6 +22,10 @@ func (h *Hub) ExpireRooms(now wheel.Tick) {
 		h.Durable.positions.expire(now)
 		h.Durable.Tick()
 	}
+	if h.InMemory != nil {
+		h.InMemory.positions.expire(now)
+		h.InMemory.Tick()
+	}
 	h.Rooms.each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }
 
@@ -35,7 +39,7 @@ func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {
 		case !r.isEmpty():
 			r.scheduled = true
 			in.retention.File(r, r.oldest()+r.HistoryTTL()+1)
-		case r.Members > 0, r.durable != nil && r.durable.pending > 0:
+		case r.Members+r.remote > 0, r.durable != nil && r.durable.pending > 0:
 			// The last member to leave releases the room, or the last commit.
 		default:
 			h.deleteLocked(r)

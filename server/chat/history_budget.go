@@ -196,7 +196,7 @@ func (hb *historyBudget) evictMessages(before budgetEntry) (evicted bool) {
 	r.Stripe.Mu.Lock()
 	defer r.Stripe.Mu.Unlock()
 	for range messagesAtOnce {
-		if !r.talksLonger() || r.talk.oldest().offset >= before.offset {
+		if r.overShare() || !r.talksLonger() || r.talk.oldest().offset >= before.offset {
 			break
 		}
 		hb.evictOldest(r)

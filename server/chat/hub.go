@@ -4,10 +4,12 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/roster"
+	"github.com/throng-chat/throng/server/tracing"
 )
 
 // Hub owns the rooms and assigns the order in each. Jobs that are posted under the lock of a room's stripe reach each shard in the order
@@ -19,6 +21,7 @@ type Hub struct {
 	Moderation *Moderation
 	Sanctions  *Sanctions // changes Moderation
 	formats    Formats
+	Tracer     *tracing.Tracer // set before the first publication; nil if traces are off
 
 	settings atomic.Pointer[Settings]
 
@@ -26,10 +29,12 @@ type Hub struct {
 	HistoryBudget    historyBudget
 	Positions        *positionTable
 	Durable          *Durable // constant after UseLog; nil without a data directory
+	InMemory         *Durable // of the rooms that are not durable; constant after JoinCluster; nil on one node
+	node             string   // ID of this node; constant after JoinCluster
+	others           Others   // nodes of the cluster; constant after JoinCluster; nil on one node
 	values           allValues
 	receipts         receipts
 	seen             lastSeen
-	snapshots        snapshotBudget
 	members          *roster.Index // of the rosters of all rooms
 	idempotency      idempotencyCache
 	collectsNotices  atomic.Bool // somebody is notified of messages
@@ -38,6 +43,8 @@ type Hub struct {
 
 	UsersMu             sync.Mutex // a leaf
 	users               map[string]*User
+	usersElsewhere      map[string][]userElsewhere // connections to other nodes
+	usersOver           map[string]time.Duration   // users with more connections than max-connections-user to all nodes, and since when
 	parkedUserMeters    limiter.Parked[string]
 	PendingUserCommands pendingUserCommands
 
@@ -53,7 +60,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		Moderation: newModeration(),
 		formats:    f,
 
-		users:         map[string]*User{},
+		users: map[string]*User{}, usersElsewhere: map[string][]userElsewhere{}, usersOver: map[string]time.Duration{},
 		Addresses:     map[netip.Addr]*Address{},
 		HistoryBudget: historyBudget{maxBytes: cfg.HistoryBytes},
 		repeats:       newRepeats(),

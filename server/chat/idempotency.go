@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -63,6 +64,13 @@ func (c *idempotencyCache) remove(room, key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.positions, idempotencyKey{room, key})
+}
+
+// removeIf removes the keys of rooms.
+func (c *idempotencyCache) removeIf(isOf func(room string) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.positions, func(k idempotencyKey, _ publishedAt) bool { return isOf(k.room) })
 }
 
 // evictedCount returns the number of keys that were dropped before their time.

@@ -79,10 +79,11 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	r := h.roomOfRefLocked(h.Rooms.StripeOf(q.Room.Name), q.Room)
 	o := r.Options()
-	if o.MaxMembers > 0 && r.Members >= o.MaxMembers {
-		q.Err = RejectLimit
-		h.releaseLocked(r)
-		return
+	if o.MaxMembers > 0 {
+		if q.Err = r.fullLocked(o.MaxMembers); q.Err != nil {
+			h.releaseLocked(r)
+			return
+		}
 	}
 	readsHistory := o.HistorySize > 0 && q.canReadHistory
 	q.Positioned = readsHistory && (o.Recovery || o.Positioning || q.Positioned || q.Recoverable)
@@ -112,9 +113,9 @@ func (h *Hub) joinLocked(c *fanout.Conn, q *JoinRequest) {
 	m.Member = fanout.Member{Conn: c, Topic: m.topic, At: -1, Positioned: q.Positioned}
 	m.Room, m.WithToken = r, q.Actor.Token
 	m.topic.Members++
-	r.Members++
+	h.addMemberLocked(r, 1)
 	if o.Presence {
-		r.Presence.Add(&m.PresenceEntry)
+		h.listLocked(m, r)
 	}
 	q.needsFull = !q.hasDeltaBase(r)
 }
@@ -141,6 +142,9 @@ const maxRecovered = 1000
 // room's lock is held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	most := h.Limits().MaxUnsent / 2
+	if d := r.durable; d != nil {
+		q.Since = d.log.since(d.fork, q.Since, r.History.Position())
+	}
 	recovered, bytes, ok := r.History.after(q.Since, maxRecovered, most)
 	if ok && bytes > 0 && !limiter.PerSecond(most).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {
 		recovered, ok = nil, false

@@ -14,12 +14,10 @@ func (h *Hub) LeaveRoom(m *Membership) {
 // leaveLocked ends a membership and returns the shards to wake. The room's lock is held.
 func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	r := m.Room
-	r.Members--
+	h.addMemberLocked(r, -1)
 	m.topic.Members--
 	h.Metrics.Subscriptions.Dec()
-	if r.Presence.has(&m.PresenceEntry) {
-		r.Presence.Remove(&m.PresenceEntry)
-	}
+	h.unlistLocked(m, r)
 	wake |= m.Conn.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
 	wake |= h.sendOrQueueLocked(r, m.Info, false)
 	h.releaseLocked(r)

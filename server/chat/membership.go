@@ -21,4 +21,7 @@ func (mem *Membership) SetInfo(info *ClientInfo) {
 	mem.Room.Stripe.Mu.Lock()
 	defer mem.Room.Stripe.Mu.Unlock()
 	mem.Info = info
+	if h := mem.Room.Stripe.Hub; h.others != nil && mem.Room.Presence.has(&mem.PresenceEntry) {
+		h.others.Joined(mem.Room.Name, info)
+	}
 }

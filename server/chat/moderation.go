@@ -55,8 +55,13 @@ func (rev Revocation) merge(with Revocation) Revocation {
 }
 
 const (
-	MaxSanctions   = 1 << 16 // bans, mutes, slow rooms and revocations together
-	MaxSlowMode    = 24 * time.Hour
+	MaxSanctions = 1 << 16 // bans, mutes, slow rooms and revocations together
+	MaxSlowMode  = 24 * time.Hour
+
+	// MaxModeratorSanctions is the number of sanctions from which on moderators of rooms impose no further ones. A user that may create rooms is
+	// the owner of one, and the application must always have places.
+	MaxModeratorSanctions = MaxSanctions / 2
+
 	ExpiryInterval = time.Minute // between two searches for sanctions that have ended
 )
 

@@ -42,6 +42,16 @@ func (n NameRules) direct(room string) (a, b string, ok bool) {
 	return a, b, two && !strings.Contains(list, n.Users) && a != "" && b != "" && a != b && !strings.Contains(b, userSeparator)
 }
 
+// inOrder returns the name of a direct room with its users in the order of their bytes, and whether room is that name. All other rooms are. Two
+// names would be two rooms for the same users.
+func (n NameRules) inOrder(room string) (name string, is bool) {
+	a, b, direct := n.direct(room)
+	if !direct || a < b {
+		return room, true
+	}
+	return strings.TrimSuffix(room, a+userSeparator+b) + b + userSeparator + a, false
+}
+
 // allowPlain reports whether the name of a room allows plain clients to join.
 func (n NameRules) allowPlain(room string) bool {
 	_, ok := n.allow(Actor{}, ToSubscribe, room)

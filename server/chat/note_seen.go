@@ -20,6 +20,14 @@ func (h *Hub) NoteSeen(user string) {
 	}
 }
 
+// NoteGone is NoteSeen for a user whose node has ended, if no other node has a connection of it.
+func (h *Hub) NoteGone(user string) {
+	var connected [1]bool
+	if h.Connected([]string{user}, connected[:]); !connected[0] {
+		h.NoteSeen(user)
+	}
+}
+
 // writeSeen stores the number of a user. Any goroutine may call it, without locks.
 func (h *Hub) writeSeen(user string, number uint64) {
 	h.ChangeValues("", func(now ValueReader) ([]Value, *Rejection) {

@@ -11,16 +11,32 @@ import (
 // Notices of chat rooms: messages that members may have to be notified of. A room collects them under its lock, which costs its mentions only.
 // The notifier takes them once a second, and then reads members, markers and messages on its own goroutine (session/notices.go).
 
-// noteLocked notes a message that was folded, unless it is a change. The room's lock is held.
-func (h *Hub) noteLocked(r *Room, pub *Publication, e *timeline.Entry) {
-	if e.Kind != timeline.Message || !h.collectsNotices.Load() || r.Options().Notify == NotifyOff {
+// newMentionsLocked returns the users that a publication mentions and its message did not before, for noteLocked. Call it before the publication is
+// folded. The room's lock is held.
+func (h *Hub) newMentionsLocked(r *Room, e *timeline.Entry) []string {
+	if e == nil || r.talk == nil || !h.collectsNotices.Load() {
+		return nil
+	}
+	return r.talk.timeline.NewMentions(e)
+}
+
+// noteLocked notes a message that was folded, or an edit with new mentions. The room's lock is held.
+func (h *Hub) noteLocked(r *Room, pub *Publication, e *timeline.Entry, mentions []string) {
+	if e.Kind != timeline.Message && len(mentions) == 0 || !h.collectsNotices.Load() || r.Options().Notify == NotifyOff {
 		return
 	}
 	author := ""
 	if pub.Info != nil {
 		author = pub.Info.User
 	}
-	if r.talk.notices.Add(author, e.Mentions) {
+	if author == "" && e.Kind == timeline.Message && r.talk.timeline.Direct { // a notice of the application, which counts as read
+		return
+	}
+	add := r.talk.notices.Add
+	if e.Kind != timeline.Message {
+		add = r.talk.notices.AddMentions
+	}
+	if add(author, mentions) {
 		r.Stripe.noted = append(r.Stripe.noted, r)
 	}
 }

@@ -50,10 +50,22 @@ func TestNoticesHaveTheMembersOfTheRoom(t *testing.T) {
 	if rooms, _ := noticesOf(h); rooms != nil {
 		t.Errorf("got %q after a change, want no room", rooms)
 	}
+	mustSay(t, h, "tea", "ann", `{"type":"edit","of":"2","text":"coffee, bob?","mentions":["bob"]}`)
+	if rooms, _ := noticesOf(h); !slices.Equal(rooms, []string{"tea"}) {
+		t.Errorf("got %q after an edit that mentions bob, want tea", rooms)
+	}
+	mustSay(t, h, "tea", "ann", `{"type":"edit","of":"2","text":"Coffee, bob?","mentions":["bob"]}`)
+	if rooms, _ := noticesOf(h); rooms != nil {
+		t.Errorf("got %q after an edit without a new mention, want no room", rooms)
+	}
 	mustSay(t, h, "dialog#ann,bob", "ann", `{"id":"1","text":"good day"}`)
 	mustSay(t, h, "empty", "ann", `{"id":"1","text":"good day"}`)
 	if rooms, members := noticesOf(h); !slices.Equal(rooms, []string{"dialog#ann,bob", "empty"}) || !slices.Equal(members, []string{"ann", "bob"}) {
 		t.Errorf("got the rooms %q with %q, want the direct room with both users", rooms, members)
+	}
+	mustSay(t, h, "dialog#ann,bob", "", `{"id":"2","text":"a notice to all rooms"}`)
+	if rooms, _ := noticesOf(h); rooms != nil {
+		t.Errorf("got %q after a notice in a direct room, want no room", rooms)
 	}
 	h.CollectNotices(false)
 	mustSay(t, h, "tea", "ann", `{"id":"3","text":"good day"}`)

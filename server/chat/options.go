@@ -26,7 +26,7 @@ type RoomKind string
 
 const (
 	DataRoom RoomKind = "data" // any data, which the server does not know
-	ChatRoom RoomKind = "chat" // messages and their changes, which the server checks and holds (CHAT.md)
+	ChatRoom RoomKind = "chat" // messages and their changes, which the server checks and holds (docs/chat.md)
 )
 
 // Messages that members are notified of: the values of RoomOptions.Notify, besides "all".

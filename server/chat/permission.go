@@ -1,6 +1,10 @@
 package chat
 
-import "github.com/throng-chat/throng/server/roster"
+import (
+	"fmt"
+
+	"github.com/throng-chat/throng/server/roster"
+)
 
 // SessionPath is the endpoint of SDK clients. The rejection texts for plain clients have it.
 const SessionPath = "/connection/websocket"
@@ -8,13 +12,16 @@ const SessionPath = "/connection/websocket"
 // Authorize reports whether an actor may do an action in a room. It checks sanctions, the rules of the room's name, and the room's options.
 // Plain clients, sessions (also for recovery) and the server API all use it. Any goroutine may call it.
 func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
-	if h.Moderation.Denies(a.User, action, in.Name) {
+	in = h.current(in)
+	if h.Moderation.Denies(a.User, action, in.Name) || h.CheckName(in) != nil {
+		return false
+	}
+	if of, ok := typingOf(in.Name); ok && !h.authorizeTyping(a, action, of) {
 		return false
 	}
 	if a.Application {
 		return true
 	}
-	in = h.current(in)
 	switch personal, ok := in.Options.from.Names.allow(a, action, in.Name); {
 	case !ok:
 		return false
@@ -27,6 +34,19 @@ func (h *Hub) Authorize(a Actor, action Action, in RoomRef) bool {
 		return h.HasAccess(access, in.Name, a.User)
 	}
 	return in.Options.Allows(a, action)
+}
+
+// CheckName returns the rejection of a direct chat room whose users are not in order; nil for all other rooms. It has the name to use.
+func (h *Hub) CheckName(in RoomRef) *Rejection {
+	o := h.current(in).Options
+	if !o.IsChat() {
+		return nil
+	}
+	name, is := o.from.Names.inOrder(in.Name)
+	if is {
+		return nil
+	}
+	return &Rejection{CauseInvalid, fmt.Sprintf("channel: the users of a direct room are in the order of their bytes: %q", name)}
 }
 
 // HasAccess reports whether a user has the role in the roster of a room that an access needs: Members or Moderators. It is false for others.
@@ -61,6 +81,12 @@ func (h *Hub) Unknown(in RoomRef) bool {
 // Denial returns the rejection of an action that Authorize denies. It depends only on the room's name, the client's own subscription and its
 // sanctions, so it does not reveal whether the room exists.
 func (h *Hub) Denial(a Actor, action Action, in RoomRef) *Rejection {
+	if e := h.CheckName(in); e != nil {
+		return e
+	}
+	if of, ok := typingOf(in.Name); ok && !h.authorizeTyping(a, action, of) {
+		return h.Denial(a, action, h.RoomRef(of))
+	}
 	if !a.Member && h.Unknown(in) {
 		return rejectUnknownRoom
 	}
@@ -71,7 +97,7 @@ func (h *Hub) Denial(a Actor, action Action, in RoomRef) *Rejection {
 }
 
 // PlainDenial returns the reason why a plain client may not join a room, with advice; "" if it may. The text depends only on the room's name,
-// so it does not reveal whether the room exists. It does not contain the name.
+// so it does not reveal whether the room exists.
 func (h *Hub) PlainDenial(room string) string {
 	const instead = "connect to " + SessionPath + " with a token"
 	in := h.RoomRef(room)
@@ -81,6 +107,8 @@ func (h *Hub) PlainDenial(room string) string {
 			return ""
 		}
 		return "guests are not admitted: " + instead + ", or start the server with --guests on"
+	case h.CheckName(in) != nil:
+		return h.CheckName(in).Detail + ": " + instead
 	case !o.from.Names.allowPlain(room):
 		return "its name reserves it (user-rooms, private-rooms): " + instead
 	case !o.unmatched() && o.Subscribe == Nobody:

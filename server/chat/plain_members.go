@@ -16,11 +16,11 @@ func (h *Hub) ReservePlain(roomName string) (reservation *Room, ok bool) {
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
 	r := h.roomOfRefLocked(in, v)
-	if r.Members >= limit {
+	if r.fullLocked(limit) != nil {
 		h.releaseLocked(r)
 		return nil, false
 	}
-	r.Members++
+	h.addMemberLocked(r, 1)
 	return r, true
 }
 
@@ -31,7 +31,7 @@ func (h *Hub) ReleasePlain(reservation *Room) {
 	}
 	reservation.Stripe.Mu.Lock()
 	defer reservation.Stripe.Mu.Unlock()
-	reservation.Members--
+	h.addMemberLocked(reservation, -1)
 	h.releaseLocked(reservation)
 }
 
@@ -44,7 +44,7 @@ func (h *Hub) JoinPlain(m *fanout.Member, name string, f fanout.Format, reservat
 	r := reservation
 	if r == nil {
 		r = h.RoomLocked(in, name)
-		r.Members++
+		h.addMemberLocked(r, 1)
 	}
 	m.Topic = r.TopicLocked(m.Conn.Shard, f)
 	m.Topic.Members++
@@ -61,7 +61,7 @@ func (h *Hub) LeavePlain(m *fanout.Member) {
 	r := RoomOfMember(m)
 	r.Stripe.Mu.Lock()
 	defer r.Stripe.Mu.Unlock()
-	r.Members--
+	h.addMemberLocked(r, -1)
 	m.Topic.Members--
 	h.releaseLocked(r)
 }

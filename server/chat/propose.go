@@ -3,6 +3,7 @@ package chat
 import (
 	"time"
 
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
@@ -24,6 +25,7 @@ type proposal struct {
 	key     string         // idempotency key
 	version Version
 	entry   *timeline.Entry // what the publication says in a chat room; nil in others
+	origin  link.Origin     // of a request of another node
 	done    Done            // nil for none
 }
 
@@ -42,15 +44,24 @@ func entryOf(r *Room, pub *Publication, offset uint64) record.Entry {
 // backlog has the publication; nil if it was rejected. A repetition (IdempotencyKey) and an outdated publication (Version) are done after
 // what was proposed before.
 func (h *Hub) Propose(to RoomRef, pub Publication, o PublishOptions, done Done) *Room {
+	done = traced(o.Trace, done)
 	p := &proposal{kind: record.Publish, key: o.IdempotencyKey, version: o.Version, done: done}
-	p.message.Pub, p.message.Bytes = pub, int32(pub.Size()+messageOverhead)
+	p.message.Pub, p.message.trace, p.message.Bytes = pub, o.Trace, int32(pub.Size()+messageOverhead)
 	h.Metrics.Messages.Inc()
 	p.message.Pub.change = pub.changesMessage()
+	to = h.current(to)
+	if log := h.logOf(to.Options); log.forwards() {
+		return h.forwardPublication(log, to.Name, &p.message.Pub, o, done)
+	}
 	return h.propose(to, p, o.SkipHistory)
 }
 
 // ProposePlain publishes the message of a plain client in its durable room, as PublishPlain does in the others. Called on the client's poller.
 func (h *Hub) ProposePlain(r *Room, op ws.Opcode, payload []byte, done Done) {
+	if r.durable.log.forwards() {
+		h.forwardPlain(r, op, payload, done)
+		return
+	}
 	if r.talk != nil {
 		h.proposePlainTalk(r, op, payload, done)
 		return
@@ -74,6 +85,7 @@ func (h *Hub) propose(to RoomRef, p *proposal, skipHistory bool) *Room {
 	r := h.roomOfRefLocked(in, to)
 	p.room = r
 	d := r.durable
+	skipHistory = skipHistory || r.Options().HistorySize == 0
 	if p.key != "" {
 		if at, ok := h.idempotency.find(to.Name, p.key, now); ok {
 			h.barrierLocked(p, at)
@@ -105,7 +117,10 @@ func (h *Hub) propose(to RoomRef, p *proposal, skipHistory bool) *Room {
 
 // addLocked adds a proposal to the open record. The room's lock is held.
 func (h *Hub) addLocked(p *proposal, entries []record.Entry) *Rejection {
-	if e := h.addedOrRejected(h.Durable.Add(p, entries)); e != nil {
+	for i := range entries {
+		entries[i].Edge, entries[i].EdgeNumber = p.origin.Edge, p.origin.Number
+	}
+	if e := h.addedOrRejected(p.room.durable.log.Add(p, entries)); e != nil {
 		return e
 	}
 	d := p.room.durable
@@ -126,14 +141,14 @@ func (h *Hub) proposed(p *proposal, e *Rejection) *Room {
 		p.finish(StreamPosition{}, e)
 		return nil
 	}
-	h.Durable.Kick()
+	p.room.durable.log.Kick()
 	return p.room
 }
 
 // barrierLocked makes p a barrier and releases the room's lock, which is held. at is the position for Done, zero for that of the room.
 func (h *Hub) barrierLocked(p *proposal, at StreamPosition) {
 	p.kind, p.at = 0, at
-	now := h.Durable.Barrier(p)
+	now := p.room.durable.log.Barrier(p)
 	h.releaseLocked(p.room)
 	p.room.Stripe.Mu.Unlock()
 	if now {

@@ -3,26 +3,36 @@ package chat
 import (
 	"time"
 
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/record"
 )
 
 // ProposeRedaction redacts a publication of a durable room, as Redact does in the others. Done gets the position of the notice; zero if the
 // publication is redacted already. It returns the room, whose backlog has the notice; nil if there is none.
 func (h *Hub) ProposeRedaction(what Redaction, author *ClientInfo, done Done) *Room {
-	p := &proposal{kind: record.Redact, target: what.Offset, done: done}
+	if log := h.logOf(h.OptionsOf(what.Channel)); log.forwards() {
+		return h.forwardRedaction(log, what, author, done)
+	}
+	return h.proposeRedaction(what, author, link.Origin{}, done)
+}
+
+// proposeRedaction is ProposeRedaction on the node that owns the log.
+func (h *Hub) proposeRedaction(what Redaction, author *ClientInfo, from link.Origin, done Done) *Room {
+	p := &proposal{kind: record.Redact, target: what.Offset, origin: from, done: done}
 	notice := noticeOf(what, author)
 	p.message.Pub, p.message.Bytes = notice.Pub, notice.Bytes
 
 	r, unlock := h.Rooms.Find(what.Channel)
 	if r != nil && r.talk != nil {
-		return h.proposeDeletion(r, what, author, done)
+		return h.proposeDeletion(r, what, author, from, done)
 	}
 	target, e := h.redactableLocked(r, what, author)
 	p.room = r
 	switch {
 	case e != nil:
 		unlock()
-		return h.proposed(p, e)
+		p.finish(StreamPosition{}, e)
+		return nil
 	case target == nil || r.durable.isRedacting(what.Offset):
 		h.barrierLocked(p, StreamPosition{})
 		return nil
@@ -43,7 +53,17 @@ func (h *Hub) ProposeRedaction(what Redaction, author *ClientInfo, done Done) *R
 
 // ProposeClear drops all publications of a durable room, as ClearHistory does in the others.
 func (h *Hub) ProposeClear(in RoomRef, done Done) {
-	p := &proposal{kind: record.Clear, done: done}
+	in = h.current(in)
+	if log := h.logOf(in.Options); log.forwards() {
+		h.send(log, in.Name, []record.Entry{{Kind: record.Clear, Room: in.Name}}, done)
+		return
+	}
+	h.proposeClear(in, link.Origin{}, done)
+}
+
+// proposeClear is ProposeClear on the node that owns the log.
+func (h *Hub) proposeClear(in RoomRef, from link.Origin, done Done) {
+	p := &proposal{kind: record.Clear, origin: from, done: done}
 	p.message.Bytes = messageOverhead
 	stripe := h.Rooms.StripeOf(in.Name)
 	stripe.Mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/tracing"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -18,10 +19,11 @@ type Message struct {
 	Room      *Room
 	Pub       Publication
 	deltaBase *Publication // base of a delta; nil for none
-	event     *ClientInfo  // of a join or leave event; nil for a publication
-	joined    bool         // the event is a join
-	sdkOnly   bool         // plain members do not receive it
-	Bytes     int32        // estimated size, for the room's backlog
+	trace     *tracing.Publication
+	event     *ClientInfo // of a join or leave event; nil for a publication
+	joined    bool        // the event is a join
+	sdkOnly   bool        // plain members do not receive it
+	Bytes     int32       // estimated size, for the room's backlog
 
 	mu         sync.Mutex // a leaf, held while a frame is made
 	frames     [ownFrames][]byte
@@ -64,6 +66,7 @@ type PublishOptions struct {
 	SkipHistory    bool
 	IdempotencyKey string // not published again while the idempotency cache has the key; empty for none
 	Version        Version
+	Trace          *tracing.Publication // ends with the publication; nil for none
 }
 
 // Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The position is zero if
@@ -75,7 +78,7 @@ type PublishOptions struct {
 func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition) {
 	to = h.current(to)
 	name, options := to.Name, to.Options
-	m := &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)}
+	m := &Message{Pub: pub, trace: o.Trace, Bytes: int32(pub.Size() + messageOverhead)}
 	now := h.Clock.Tick()
 	h.Metrics.Messages.Inc()
 	m.Pub.change = options.HistorySize > 0 && m.Pub.changesMessage()
@@ -85,6 +88,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	if o.IdempotencyKey != "" {
 		if at, ok := h.idempotency.find(name, o.IdempotencyKey, now); ok {
 			in.Mu.Unlock()
+			o.Trace.Done(at.Offset, "")
 			return nil, at
 		}
 	}
@@ -108,6 +112,7 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	in.Mu.Unlock()
 	h.Wake(wake)
 	h.HistoryBudget.evict(r, h.releaseLocked)
+	o.Trace.Done(at.Offset, "")
 	return r, at
 }
 
@@ -171,7 +176,11 @@ func (h *Hub) postLocked(r *Room, m *Message) (wake uint64) {
 			r.DeltaBase = &Publication{Data: m.Pub.Data, Form: m.Pub.Form, Offset: m.Pub.Offset}
 		}
 	}
-	return r.PostLocked(m)
+	wake = r.PostLocked(m)
+	if m.trace != nil {
+		wake |= h.traceLocked(r, m.trace)
+	}
+	return wake
 }
 
 // Frame returns the message in a format; nil if members of that format do not receive it. budget is the time left for deltas in

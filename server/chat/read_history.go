@@ -18,6 +18,10 @@ func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reve
 	} else {
 		at = h.positionOfAbsent(room)
 	}
+	if since != nil {
+		from := h.sinceLocked(room, *since, at)
+		since = &from
+	}
 	switch {
 	case since == nil:
 	case since.Epoch != "" && since.Epoch != at.Epoch:
@@ -34,8 +38,8 @@ func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reve
 // positionOfAbsent returns the stream position of a room that is not in the room table. The room's lock is held.
 func (h *Hub) positionOfAbsent(room string) StreamPosition {
 	if h.Durable != nil {
-		if o := h.OptionsOf(room); o.Durable {
-			return h.Durable.position(room)
+		if log := h.logOf(h.OptionsOf(room)); log != nil {
+			return log.position(room)
 		}
 	}
 	return h.Positions.Get(room)

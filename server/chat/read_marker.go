@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/throng-chat/throng/server/marker"
+	"github.com/throng-chat/throng/server/roster"
 )
 
 // Read markers of chat rooms. A marker is a value of its room: in a durable room it is on disk before it is acknowledged, and a restart keeps it.
@@ -59,6 +60,11 @@ func (mk *marking) decide(now ValueReader) ([]Value, *Rejection) {
 		}
 		return []Value{{key, before}}, nil // it is proposed: the reply has to wait for the disk as well
 	}
+	if len(before) == 0 && now.role(mk.by.User) == roster.None {
+		if e := mk.hub.AdmitsUsers(mk.in.Name); e != nil {
+			return nil, e
+		}
+	}
 	mk.moved = true
 	mk.receipts = mk.hub.hasReceiptsLocked(mk.in.Name)
 	var changes []Value
@@ -96,6 +102,14 @@ func (h *Hub) positionLocked(room string) StreamPosition {
 // Tell sends a command to the connections of a user, except one; empty for none. It does not wait for them, and does not reach connections that
 // wait for their connect webhook. Any goroutine may call it.
 func (h *Hub) Tell(user, except string, command UserCommand) {
+	if h.others != nil {
+		h.others.Tell(TargetedCommand{User: user, Except: []string{except}, Command: command})
+	}
+	h.TellHere(user, except, command)
+}
+
+// TellHere is Tell for the connections of this node.
+func (h *Hub) TellHere(user, except string, command UserCommand) {
 	h.UsersMu.Lock()
 	var clients []userClient
 	if u := h.users[user]; u != nil {

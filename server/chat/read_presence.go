@@ -26,12 +26,14 @@ func (h *Hub) Presence(room string) []*ClientInfo {
 
 // PresenceStats counts the members of a room.
 func (h *Hub) PresenceStats(room string) presenceStats {
-	r, unlock := h.Rooms.Find(room)
-	defer unlock()
-	if r != nil {
-		return r.Presence.Stats(r.plainMembers())
+	in := h.Rooms.StripeOf(room)
+	in.Mu.Lock()
+	defer in.Mu.Unlock()
+	plain := in.elsewhereLocked(room).Plain
+	if r := in.rooms[room]; r != nil {
+		return r.Presence.Stats(plain + r.plainMembers())
 	}
-	return presenceStats{}
+	return (&Presence{}).Stats(plain)
 }
 
 // HasUsers sets has[i] if users[i] is listed in the presence of the room. Any goroutine may call it, without locks.

@@ -52,3 +52,14 @@ func (h *Hub) MessageAt(room string, offset uint64, viewer string) (timeline.Vie
 	}
 	return r.talk.timeline.At(offset, viewer)
 }
+
+// ReactorsOf returns the users who reacted to the message of a chat room with a name: see Timeline.Reactors.
+func (h *Hub) ReactorsOf(room, name string) ([]timeline.Reactors, bool) {
+	r, unlock := h.Rooms.Find(room)
+	defer unlock()
+	if r == nil || r.talk == nil {
+		return nil, false
+	}
+	h.expireLocked(r)
+	return r.talk.timeline.Reactors(name)
+}

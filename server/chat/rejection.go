@@ -33,3 +33,17 @@ var (
 	rejectUnrecoverable = &Rejection{Cause: CauseUnrecoverable}
 	RejectUnavailable   = &Rejection{Cause: CauseUnavailable} // the disk does not store publications of durable rooms; a retry may succeed
 )
+
+// RejectionOf returns the rejection that another node has sent. One without a detail is a variable above.
+func RejectionOf(cause uint8, detail string) *Rejection {
+	if detail == "" {
+		for _, e := range []*Rejection{
+			RejectInternal, rejectTimeout, rejectUnknownRoom, rejectDenied, RejectLimit, rejectInvalid, rejectRate, rejectUnrecoverable, RejectUnavailable,
+		} {
+			if uint8(e.Cause) == cause {
+				return e
+			}
+		}
+	}
+	return &Rejection{rejectionCause(cause), detail}
+}

@@ -17,43 +17,49 @@ import (
 //
 //   - Clear drops the publications up to its offset. The position of the room is at least that offset. A newer generation is the room's
 //     from then on, and its publications stay. With the flag change, the room was not durable any more: it has no values either.
-//   - Generation repairs what was lost in records up to the number in its offset.
+//     With the flag notice, positions of the generation before count up to the offset that the room has.
+//   - Generation repairs what was lost in records up to the number in its offset. With the flag change, the memberships with a position end.
 func (co committer) Replay(in *home.Record, e *record.Entry) {
 	h := co.hub
-	h.Durable.positions.found(e.Generation)
-	h.Durable.applied.Store(in.Seq - 1)
+	du := co.log
+	du.positions.found(e.Generation)
+	du.applied.Store(in.Seq - 1)
+	du.noteResult(e)
 	switch {
 	case isSnapshot(e) && e.Room != "":
-		h.replaySnapshot(in, e)
+		co.replaySnapshot(in, e)
 		return
-	case e.Kind == record.Value && (e.Room == "" || h.OptionsOf(e.Room).Durable):
-		h.replayValue(valueAt(in.Seq), e)
+	case e.Kind == record.Value && h.valueLog(e.Room) == du:
+		h.replayValue(du.values, valueAt(in.Seq), e)
 		return
 	case e.Kind == record.Value:
-		h.Durable.foreignEntry(e)
+		du.foreignEntry(e)
 		return
 	case e.Room == "":
 		if e.Kind == record.Generation {
-			h.Durable.repaired(e.Offset)
+			du.repaired(e.Offset)
+			if e.Change && du.live.Load() {
+				h.endPositions(du)
+			}
 		}
 		return
 	case e.Kind == record.Clear && e.Change:
 		h.endValues(e.Room)
 	}
 	if e.Key != "" {
-		h.replayKey(e)
+		co.replayKey(e)
 	}
 	stripe := h.Rooms.StripeOf(e.Room)
 	stripe.Mu.Lock()
 	r := stripe.rooms[e.Room]
 	var wake uint64
 	switch {
-	case r == nil && !h.OptionsOf(e.Room).Durable:
-		h.Durable.foreignEntry(e)
-	case r != nil && r.durable == nil:
-		h.Durable.foreignEntry(e)
+	case r == nil && h.logOf(h.OptionsOf(e.Room)) != du:
+		du.foreignEntry(e)
+	case r != nil && (r.durable == nil || r.durable.log != du):
+		du.foreignEntry(e)
 	case r == nil && (e.Kind != record.Publish || e.Offset == 0 || h.isExpired(h.OptionsOf(e.Room), e.UnixMilli)):
-		h.Durable.replayReleased(in, e, h.Clock.Tick())
+		du.replayReleased(in, e, h.Clock.Tick())
 	default:
 		if r == nil {
 			r = h.createLocked(stripe, h.RoomRef(e.Room))
@@ -61,7 +67,7 @@ func (co committer) Replay(in *home.Record, e *record.Entry) {
 				h.beginLocked(r, e.Generation, e.Offset-1)
 			}
 			if r.talk != nil {
-				r.talk.orphans.all = true
+				r.talk.orphans.all = !du.live.Load()
 			}
 		}
 		wake = h.replayLocked(in, r, e)
@@ -80,27 +86,29 @@ func (h *Hub) isExpired(o *Options, unixMilli int64) bool {
 
 // beginLocked sets the position of a durable room without publications. The room's lock is held.
 func (h *Hub) beginLocked(r *Room, generation, offset uint64) {
-	r.durable.generation, r.durable.proposed = generation, offset
-	r.History.Epoch, r.History.LastOffset = h.Durable.epoch(generation), offset
+	r.durable.generation, r.durable.fork, r.durable.proposed = generation, fork{}, offset
+	r.History.Epoch, r.History.LastOffset = r.durable.log.epoch(generation), offset
 }
 
 // replayKey stores an idempotency key of the log, if it is not too old.
-func (h *Hub) replayKey(e *record.Entry) {
-	age := max(time.Since(time.UnixMilli(e.UnixMilli)), 0)
+func (co committer) replayKey(e *record.Entry) {
+	h := co.hub
+	age := time.Since(time.UnixMilli(e.UnixMilli))
 	if age >= idempotencyTTL {
 		return
 	}
 	var at StreamPosition
 	if e.Offset > 0 {
-		at = StreamPosition{e.Offset, h.Durable.epoch(e.Generation)}
+		at = StreamPosition{e.Offset, co.log.epoch(e.Generation)}
 	}
 	h.idempotency.add(strings.Clone(e.Room), strings.Clone(e.Key), at, h.tickBefore(age))
 }
 
-// tickBefore returns the tick of a time in the past.
+// tickBefore returns the tick of a time in the past. The time of an entry is in the future if the clock was set back since, or if the clock of
+// another node is ahead: it counts as now.
 func (h *Hub) tickBefore(age time.Duration) wheel.Tick {
 	now := h.Clock.Tick()
-	return now - min(fanout.InTicks(age), now-1)
+	return now - min(fanout.InTicks(max(age, 0)), now-1)
 }
 
 // replayLocked applies an entry to its room. The room's lock is held.
@@ -109,26 +117,33 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	d.newest = max(d.newest, in.Seq)
 	switch e.Kind {
 	case record.Clear:
-		h.replayClearLocked(in, r, e)
-		return 0
+		return h.replayClearLocked(in, r, e)
 	case record.Redact:
 		h.redactLocked(r, e.Offset)
 		return 0
 	}
+	before := r.History.LastOffset
 	if e.Generation > d.generation {
 		h.HistoryBudget.Clear(r)
 		h.beginLocked(r, e.Generation, e.Offset-min(e.Offset, 1))
 	}
 	switch last := r.History.LastOffset; {
 	case e.Offset == 0: // it is not in the history
-		return 0
+		if r.Members == 0 || !d.log.live.Load() {
+			return 0
+		}
+		pub := publicationOf(e, d.log.infoOf(e.Info))
+		return h.postLocked(r, &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)})
 	case e.Generation < d.generation, e.Offset <= last:
-		h.Durable.lose(in.Seq, r.Name)
+		d.log.lose(in.Seq, r.Name)
 		return 0
 	case e.Offset > last+1:
 		h.HistoryBudget.Clear(r)
 		h.beginLocked(r, d.generation, e.Offset-1)
-		h.Durable.lose(in.Seq, r.Name)
+		d.log.lose(in.Seq, r.Name)
+	}
+	if r.History.LastOffset > before && d.log.live.Load() {
+		wake = r.endPositionsLocked()
 	}
 	if e.Version.Number > 0 {
 		r.version, d.versionIn = Version{e.Version.Number, strings.Clone(e.Version.Epoch)}, in.Seq
@@ -138,9 +153,9 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	if h.isExpired(r.Options(), e.UnixMilli) {
 		h.HistoryBudget.Clear(r)
 		r.History.LastOffset = e.Offset
-		return 0
+		return wake
 	}
-	pub := h.publicationOf(e)
+	pub := publicationOf(e, d.log.infoOf(e.Info))
 	pub.At = h.tickBefore(time.Since(time.UnixMilli(e.UnixMilli)))
 	if n := r.History.Count; n > 0 {
 		pub.At = max(pub.At, r.History.At(n-1).At) // the wall clock was set back
@@ -148,40 +163,54 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	said := r.replayedEntry(&pub)
 	isOrphan := said != nil && r.isOrphan(said)
 	h.storeLocked(in, r, &pub, said)
-	if isOrphan || said != nil && said.Kind == timeline.Edit {
+	switch {
+	case d.log.live.Load():
+		if said != nil && said.Kind == timeline.Delete && r.isOrphan(said) {
+			h.HistoryBudget.redactContent(r, r.editsOf(said.ID))
+		}
+	case isOrphan || said != nil && said.Kind == timeline.Edit:
 		h.keepOrphanLocked(in, r, &pub, said)
 	}
-	if r.Members == 0 {
-		return 0
+	if r.Members == 0 || d.log.replayed.resets {
+		return wake
 	}
-	return h.postLocked(r, &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)})
+	return wake | h.postLocked(r, &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)})
 }
 
 // replayClearLocked applies a Clear entry: publications up to its offset are dropped, and the position is at least that offset. It may give
-// the room another generation. The room's lock is held.
-func (h *Hub) replayClearLocked(in *home.Record, r *Room, e *record.Entry) {
+// the room another generation. Members that have not received the publications before the position resubscribe. The room's lock is held; pass the result to
+// Wake.
+func (h *Hub) replayClearLocked(in *home.Record, r *Room, e *record.Entry) (wake uint64) {
 	d := r.durable
 	if e.Generation < d.generation {
-		return // a checkpoint that was overtaken by a new generation
+		return 0 // a checkpoint that was overtaken by a new generation
 	}
 	h.HistoryBudget.ClearTo(r, e.Offset)
 	if r.History.LastOffset < e.Offset {
+		if d.log.live.Load() {
+			wake = r.endPositionsLocked()
+		}
 		h.HistoryBudget.Clear(r)
 		r.History.LastOffset, d.proposed = e.Offset, e.Offset
 	}
 	if e.Generation > d.generation {
-		d.generation, r.History.Epoch = e.Generation, h.Durable.epoch(e.Generation)
+		d.fork = fork{}
+		if e.Notice {
+			d.fork = fork{d.generation, r.History.LastOffset}
+		}
+		d.generation, r.History.Epoch = e.Generation, d.log.epoch(e.Generation)
 	}
 	if e.Version.Number > 0 {
 		r.version, d.versionIn = Version{e.Version.Number, strings.Clone(e.Version.Epoch)}, in.Seq
 		d.version = r.version
 	}
+	return wake
 }
 
-// publicationOf returns the publication of an entry, which shares no memory with it.
-func (h *Hub) publicationOf(e *record.Entry) Publication {
+// publicationOf returns the publication of an entry with its publisher. It shares no memory with the entry.
+func publicationOf(e *record.Entry, info *ClientInfo) Publication {
 	pub := Publication{
-		Data: bytes.Clone(e.Data), Form: form(e.Form), Info: h.Durable.infoOf(e.Info), notice: e.Notice, change: e.Change,
+		Data: bytes.Clone(e.Data), Form: form(e.Form), Info: info, notice: e.Notice, change: e.Change,
 		UnixMilli: e.UnixMilli,
 	}
 	if len(e.Tags) > 0 {
@@ -195,11 +224,23 @@ func (h *Hub) publicationOf(e *record.Entry) Publication {
 
 // Lost notes that entries are lost: of rooms, or of unknown rooms if rooms is nil.
 func (co committer) Lost(seq uint64, rooms []string) {
-	du := co.hub.Durable
+	du := co.log
 	if rooms == nil {
 		du.loseAll(seq)
 	}
 	for _, name := range rooms {
 		du.lose(seq, name)
 	}
+}
+
+// Applied ends the requests of this node whose entries were in a record.
+func (co committer) Applied(seq uint64) {
+	du := co.log
+	du.applied.Store(seq)
+	if du.requests == nil {
+		return
+	}
+	seen := du.seen
+	du.seen = du.seen[:0]
+	du.requests.Applied(seq, seen)
 }

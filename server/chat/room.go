@@ -22,6 +22,7 @@ type Room struct {
 
 	// Guarded by Stripe.Mu.
 	Members   int
+	remote    int // members on other nodes that the presence lists
 	Presence  Presence
 	History   History
 	version   Version         // of the last publication with one
@@ -37,7 +38,7 @@ func (r *Room) WheelLinks() *wheel.Links[Room] { return &r.Links }
 
 // NewRoom returns a room without members that is not in the room table.
 func NewRoom(in *Stripe, name string, options *Options, shards int) *Room {
-	r := &Room{Stripe: in, talk: newTalkRoom(options)}
+	r := &Room{Stripe: in, talk: newTalkRoom(name, options)}
 	r.options.Store(options)
 	r.Audience.Name, r.Audience.Owner, r.Audience.Mu, r.Audience.Limit = name, r, &in.Mu, roomBacklog*int64(shards)
 	return r
@@ -85,14 +86,24 @@ func (r *Room) firstKept() uint64 {
 	return r.History.firstOffset()
 }
 
-// dropOldest drops the oldest publication, or a message that is older, of a room that is not empty. It returns the growth of the history in
-// bytes. The room's lock is held.
+// dropOldest drops the oldest publication, or a message that is older, of a room that is not empty. In a chat room it drops the publication and
+// keeps its message while the publications have more than their share: changes evict no message. It returns the growth of the history in bytes.
+// The room's lock is held.
 func (r *Room) dropOldest() (grown int) {
-	if r.talksLonger() {
+	switch {
+	case r.overShare():
+		return -r.History.dropOldest()
+	case r.talksLonger():
 		return r.History.grow(r.talk.dropOldest())
 	}
 	grown = r.History.grow(r.talk.dropTo(r.History.firstOffset()))
 	return grown - r.History.dropOldest()
+}
+
+// overShare reports whether the publications of a chat room have more than a quarter of its bytes; the messages have the others. The room's lock
+// is held.
+func (r *Room) overShare() bool {
+	return r.History.Count > 0 && !r.talk.isEmpty() && 3*r.History.Bytes > 4*r.talk.bytes()
 }
 
 // redactContent removes the content of publications from the history, and returns its growth in bytes. The room's lock is held.

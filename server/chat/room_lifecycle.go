@@ -24,16 +24,16 @@ func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 	v = h.current(v)
 	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
-	if v.Options.HistorySize > 0 {
-		var at StreamPosition
-		if v.Options.Durable {
-			r.durable, at = h.Durable.take(r.Name)
-			if r.talk != nil {
-				r.talk.disk = &h.snapshots
-			}
-		} else {
-			at = h.Positions.take(r.Name)
+	var at StreamPosition
+	if log := h.logOf(v.Options); log != nil {
+		r.durable, at = log.take(r.Name)
+		if r.talk != nil {
+			r.talk.disk = log.snapshots
 		}
+	} else if v.Options.HistorySize > 0 {
+		at = h.Positions.take(r.Name)
+	}
+	if v.Options.HistorySize > 0 {
 		r.History.Epoch, r.History.LastOffset = at.Epoch, at.Offset
 	}
 	in.rooms[r.Name] = r
@@ -46,7 +46,7 @@ func (h *Hub) releaseLocked(r *Room) {
 		h.discardEventsLocked(r)
 	}
 	switch {
-	case r.Members > 0 || r.Stripe.rooms[r.Name] != r || r.durable != nil && r.durable.pending > 0:
+	case r.Members+r.remote > 0 || r.Stripe.rooms[r.Name] != r || r.durable != nil && r.durable.pending > 0:
 	case !r.isEmpty():
 		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)
@@ -71,7 +71,7 @@ func (h *Hub) deleteLocked(r *Room) {
 	switch {
 	case r.History.LastOffset == 0:
 	case r.durable != nil:
-		h.Durable.store(r.Name, r.durable, r.History.LastOffset, h.Clock.Tick())
+		r.durable.log.store(r.Name, r.durable, r.History.LastOffset, h.Clock.Tick())
 	default:
 		h.Positions.store(r.Name, r.History.Position(), h.Clock.Tick())
 	}

@@ -27,9 +27,10 @@ type Stripe struct {
 
 	Mu         sync.Mutex
 	rooms      map[string]*Room
-	values     map[string]*roomValues // by room, which need not be in rooms
-	noted      []*Room                // chat rooms with messages for the notifier
-	withEvents []*Room                // with queued join and leave events
+	values     map[string]*roomValues      // by room, which need not be in rooms
+	elsewhere  map[string][]countElsewhere // members on other nodes, by room, which need not be in rooms
+	noted      []*Room                     // chat rooms with messages for the notifier
+	withEvents []*Room                     // with queued join and leave events
 	retention  *wheel.Wheel[Room, *Room]
 	due        []*Room
 
@@ -41,6 +42,7 @@ func newRooms(h *Hub) *rooms {
 	for i := range t.stripes {
 		t.stripes[i].index, t.stripes[i].Hub = i, h
 		t.stripes[i].rooms, t.stripes[i].values = map[string]*Room{}, map[string]*roomValues{}
+		t.stripes[i].elsewhere = map[string][]countElsewhere{}
 		t.stripes[i].retention = wheel.New[Room, *Room](fanout.WheelSlots)
 	}
 	return t

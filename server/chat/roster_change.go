@@ -3,7 +3,9 @@ package chat
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"github.com/throng-chat/throng/server/roster"
 )
@@ -33,8 +35,84 @@ var (
 //   - CauseLimit: the room has roster.MaxMembers, or a user is in roster.MaxUserRooms rooms.
 //   - CauseDenied: By may not do it. A user changes users with a smaller role than its own, and gives smaller roles than its own; an owner
 //     changes all users and gives all roles. A user may leave, except the last owner of a room with other members.
+//
+// A change by the application of more than membersPerStep users has several steps. It is rejected as a whole, except if another change comes between
+// its check and its steps, or if the disk fails.
 func (h *Hub) ChangeMembers(c MemberChange, done Done) {
 	c.Users = slices.Compact(slices.Sorted(slices.Values(c.Users)))
+	if c.By != "" || len(c.Users) <= membersPerStep {
+		h.changeMembers(c, done)
+		return
+	}
+	steps := slices.Collect(slices.Chunk(c.Users, membersPerStep))
+	if e := h.checkMembers(c, steps); e != nil {
+		done(StreamPosition{}, e)
+		return
+	}
+	done = afterAll(len(steps), done)
+	for _, c.Users = range steps {
+		h.changeMembers(c, done)
+		runtime.Gosched() // others wait for the lock
+	}
+}
+
+// membersPerStep is the number of members that one step of a change handles, at most: the lock of the stripe is held for less than 1 ms.
+const membersPerStep = 200
+
+// afterAll returns a Done that calls done once, after n calls, with the first rejection.
+func afterAll(n int, done Done) Done {
+	var left atomic.Int32
+	var first atomic.Pointer[Rejection]
+	left.Store(int32(n))
+	return func(at StreamPosition, e *Rejection) {
+		if e != nil {
+			first.CompareAndSwap(nil, e)
+		}
+		if left.Add(-1) == 0 {
+			done(at, first.Load())
+		}
+	}
+}
+
+// checkMembers returns the rejection of a change by the application that has several steps; nil for none.
+func (h *Hub) checkMembers(c MemberChange, steps [][]string) *Rejection {
+	in := h.Rooms.StripeOf(c.Room)
+	check := func(users []string, added int) (int, *Rejection) {
+		in.Mu.Lock()
+		defer in.Mu.Unlock()
+		now := ValueReader{in.values[c.Room]}
+		for _, user := range users {
+			v, e := h.changeMember(&c, now, user)
+			if e != nil {
+				return 0, e
+			}
+			if v != nil {
+				added++
+			}
+		}
+		return added, c.fits(now, added)
+	}
+	added := 0
+	for _, users := range steps {
+		var e *Rejection
+		if added, e = check(users, added); e != nil {
+			return e
+		}
+		runtime.Gosched()
+	}
+	return nil
+}
+
+// fits returns the rejection of a change that adds so many members to a room; nil for none.
+func (mc *MemberChange) fits(now ValueReader, added int) *Rejection {
+	if before := now.count(roster.None); mc.Add && before+added > roster.MaxMembers {
+		return &Rejection{CauseLimit, fmt.Sprintf("the room has %d members, of %d that are allowed", before, roster.MaxMembers)}
+	}
+	return nil
+}
+
+// changeMembers is one step of ChangeMembers.
+func (h *Hub) changeMembers(c MemberChange, done Done) {
 	h.ChangeValues(c.Room, func(now ValueReader) (changes []Value, e *Rejection) {
 		for _, user := range c.Users {
 			v, e := h.changeMember(&c, now, user)
@@ -45,8 +123,8 @@ func (h *Hub) ChangeMembers(c MemberChange, done Done) {
 				changes = append(changes, *v)
 			}
 		}
-		if before := now.count(roster.None); c.Add && before+len(changes) > roster.MaxMembers {
-			return nil, &Rejection{CauseLimit, fmt.Sprintf("the room has %d members, of %d that are allowed", before, roster.MaxMembers)}
+		if e := c.fits(now, len(changes)); e != nil {
+			return nil, e
 		}
 		if c.By != "" && c.endsOwners(now) {
 			return nil, rejectOwner
@@ -92,7 +170,10 @@ func (mc *MemberChange) endsOwners(now ValueReader) bool {
 		return false
 	}
 	for _, user := range mc.Users {
-		if now.role(user) == roster.Owner {
+		switch now.role(user) {
+		case roster.None:
+			continue
+		case roster.Owner:
 			owners--
 		}
 		members--

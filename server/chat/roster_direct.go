@@ -32,14 +32,15 @@ func (h *Hub) joinDirectLocked(r *Room) {
 
 // changeLocked changes values of a room without a Done. The room's lock is held.
 func (h *Hub) changeLocked(r *Room, changes []Value) *Rejection {
-	b := &h.values.inMemory
+	var log *Durable
 	if r.durable != nil {
-		b = &h.values.onDisk
+		log = r.durable.log
 	}
+	b := h.valueBudget(log)
 	if e := b.admit(r.Stripe.values[r.Name], r.Name, changes); e != nil {
 		return e
 	}
-	p := &valueProposal{stripe: r.Stripe, values: r.Stripe.valuesOf(r.Name, b), changes: changes}
+	p := &valueProposal{stripe: r.Stripe, log: log, values: r.Stripe.valuesOf(r.Name, b), changes: changes}
 	if r.durable == nil {
 		p.applyLocked(0)
 		return nil

@@ -11,9 +11,30 @@ import (
 // CreateRoom stores what a room is called, and its owner; empty for none. The rejections are those of ChangeMembers, and CauseInvalid: the room
 // has a description already, or a field is not valid.
 func (h *Hub) CreateRoom(room, owner string, info roster.InfoChange, done Done) {
+	h.createRoom(room, owner, info, func(ValueReader) *Rejection { return nil }, done)
+}
+
+// rejectInUse is the rejection of a room that a user creates, and others use: it would become their owner.
+var rejectInUse = &Rejection{CauseDenied, "the room has members or messages already: only the application can give it an owner"}
+
+// CreateOwnRoom is CreateRoom by a user, its owner. The rejections are also CauseDenied: the room has members or publications.
+func (h *Hub) CreateOwnRoom(room, owner string, info roster.InfoChange, done Done) {
+	h.createRoom(room, owner, info, func(now ValueReader) *Rejection {
+		if r := h.Rooms.StripeOf(room).rooms[room]; now.count(roster.None) > 0 || r != nil && !r.isEmpty() {
+			return rejectInUse
+		}
+		return nil
+	}, done)
+}
+
+// createRoom is CreateRoom if may returns nil. may is called under the lock of the room.
+func (h *Hub) createRoom(room, owner string, info roster.InfoChange, may func(ValueReader) *Rejection, done Done) {
 	h.ChangeValues(room, func(now ValueReader) ([]Value, *Rejection) {
 		if len(now.Get(infoKey)) > 0 {
 			return nil, &Rejection{CauseInvalid, "the room is created already: update it"}
+		}
+		if e := may(now); e != nil {
+			return nil, e
 		}
 		changes, e := changeInfo(now, info)
 		if e != nil || owner == "" {
@@ -47,8 +68,24 @@ func changeInfo(now ValueReader, info roster.InfoChange) ([]Value, *Rejection) {
 	return []Value{{infoKey, encoded}}, nil
 }
 
-// DeleteRoom removes all values of a room: its members, its description, and the markers of its readers. The caller clears its history first.
-func (h *Hub) DeleteRoom(room string, done Done) { h.SetValues(room, []Value{{}}, done) }
+// deletedPerStep is the number of members that one step of DeleteRoom removes, at most: the lock of the stripe is held for less than 1 ms. Each step waits
+// for the disk.
+const deletedPerStep = 400
+
+// DeleteRoom removes values of a room: some of its members, or, if it has few, all values: the description and the markers of its readers as well.
+// done is called as a Done; more is true if some are left: call DeleteRoom again. The caller clears the history first.
+func (h *Hub) DeleteRoom(room string, done func(more bool, e *Rejection)) {
+	more := false // of the last decision: a change of another node repeats it
+	h.ChangeValues(room, func(now ValueReader) (changes []Value, _ *Rejection) {
+		if more = now.values != nil && now.values.members.Len() > deletedPerStep; !more {
+			return []Value{{}}, nil
+		}
+		for _, user := range now.values.members.Users(make([]string, 0, deletedPerStep), "") {
+			changes = append(changes, Value{Key: memberPrefix + user})
+		}
+		return changes, nil
+	}, func(_ StreamPosition, e *Rejection) { done(more, e) })
+}
 
 // RosterRooms returns rooms with a roster or a description, behind one in the order of their names: at most limit, and at most maxBytes of
 // JSON after the first. It reads the names of all of them: not for a goroutine of the loop.

@@ -66,7 +66,7 @@ func TestARosterSurvivesARestart(t *testing.T) {
 		}
 	}
 	deleted := &outcome{}
-	restarted.DeleteRoom("d", deleted.done)
+	restarted.DeleteRoom("d", deleted.deleted)
 	fake.Settle()
 	again := newDurableHub(t, fake, durableRooms("d*"))
 	if got := rosterText(again, "d"); got != "" || again.RostersOf("ann") != 0 || again.Value("d", infoKey) != nil {
@@ -134,6 +134,9 @@ func TestTheLastOwnerStays(t *testing.T) {
 	if e := changeMembers(t, fake, h, MemberChange{Room: "d", By: "ben", Users: []string{"ben"}, Role: roster.Member}); e != rejectOwner {
 		t.Errorf("got %+v, want no room without an owner", e)
 	}
+	if e := changeMembers(t, fake, h, MemberChange{Room: "d", By: "ben", Users: []string{"ben", "stranger"}}); e != rejectOwner {
+		t.Errorf("with a user who is not a member: got %+v, want no room without an owner", e)
+	}
 	if e := changeMembers(t, fake, h, MemberChange{Room: "d", By: "cleo", Users: []string{"cleo"}}); e != nil {
 		t.Errorf("a member cannot leave: %+v", e)
 	}
@@ -183,6 +186,63 @@ func TestRostersAreBounded(t *testing.T) {
 	if !more || len(page) == 0 || len(page) > 20 {
 		t.Errorf("got %d rooms and %v, want a page of about 1,000 bytes", len(page), more)
 	}
+}
+
+// A room with many members is deleted in steps of a bounded size, and completely.
+func TestALargeRoomIsDeletedInSteps(t *testing.T) {
+	t.Parallel()
+	for _, fake := range []*brokertest.Fake{nil, brokertest.New(brokertest.Options{Seed: 1})} {
+		var h *Hub
+		if fake == nil {
+			h = newTestHub(t)
+		} else {
+			h = newDurableHub(t, fake, durableRooms("*"))
+		}
+		var users []string
+		for n := range 3*deletedPerStep + 7 {
+			users = append(users, fmt.Sprintf("user%05d", n))
+		}
+		for chunk := range slices.Chunk(users, MaxMemberChange) {
+			if e := changeMembers(t, fake, h, MemberChange{Room: "r", Users: chunk, Role: roster.Member, Add: true}); e != nil {
+				t.Fatal(e)
+			}
+		}
+		title := "Tea"
+		h.UpdateRoom("r", "", roster.InfoChange{Title: &title}, func(StreamPosition, *Rejection) {})
+		if fake != nil {
+			fake.Settle()
+		}
+		steps := 0
+		for more := true; more; steps++ {
+			before, oc := h.rosterLen("r"), &outcome{}
+			h.DeleteRoom("r", oc.deleted)
+			if fake != nil {
+				fake.Settle()
+			}
+			more = oc.more
+			if removed := before - h.rosterLen("r"); oc.e != nil || removed > deletedPerStep {
+				t.Fatalf("got %+v, and %d members are removed at once, want %d at most", oc.e, removed, deletedPerStep)
+			}
+		}
+		if steps != 4 || rosterText(h, "r") != "" || h.Value("r", infoKey) != nil || h.RostersOf(users[0])+h.RostersOf(users[len(users)-1]) != 0 {
+			t.Errorf("after %d steps, the room is not deleted", steps)
+		}
+		if bytes := h.values.inMemory.bytes.Load() + h.values.onDisk.bytes.Load(); bytes != 0 {
+			t.Errorf("%d bytes of values are counted after the deletion", bytes)
+		}
+	}
+}
+
+// deleted is the done of DeleteRoom.
+func (oc *outcome) deleted(more bool, e *Rejection) {
+	oc.more = more
+	oc.done(StreamPosition{}, e)
+}
+
+// rosterLen returns the number of members of a room.
+func (h *Hub) rosterLen(room string) int {
+	page, _ := h.MembersOf(room, "", roster.Member, roster.MaxMembers)
+	return len(page)
 }
 
 func TestDirectRoomsHaveTwoUsers(t *testing.T) {

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -59,7 +60,12 @@ func roleOf(data []byte) roster.Role {
 	if len(data) == 0 {
 		return roster.None
 	}
-	var name string
+	for r := roster.Member; int(r) < len(roleData); r++ {
+		if bytes.Equal(data, roleData[r]) {
+			return r
+		}
+	}
+	var name string // written by another version
 	if json.Unmarshal(data, &name) == nil {
 		if r, ok := roster.ParseRole(name); ok {
 			return r

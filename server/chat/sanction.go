@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -25,6 +26,29 @@ type Sanction struct {
 	Until        time.Time     // end; the zero time: none
 	IssuedBefore time.Time     // of a revocation without Token
 	Pause        time.Duration // of slow mode
+}
+
+// maxSanctionTime is the limit of the time until the end of a sanction in an export: a longer one has no end.
+const maxSanctionTime = 100 * 365 * 24 * time.Hour
+
+// check returns why the server would not make a sanction.
+func (sn *Sanction) check(now time.Time) error {
+	isSlow, isRevoke := sn.Kind == SanctionSlowMode, sn.Kind == SanctionRevoke
+	switch {
+	case isSlow && (sn.User != "" || sn.Room == ""):
+		return errors.New("slow_mode: must have a room, and no user")
+	case isSlow && (sn.Pause <= 0 || sn.Pause > MaxSlowMode):
+		return fmt.Errorf("pause: must be 1 to %d", MaxSlowMode.Milliseconds())
+	case !isSlow && sn.User == "":
+		return fmt.Errorf("%s: must have a user", sn.Kind)
+	case isRevoke && sn.Token == "" && sn.IssuedBefore.IsZero():
+		return errors.New("revoke: must have jti or issued_before")
+	case sn.Room != "" && !ValidRoomName(sn.Room):
+		return fmt.Errorf("room %q: must have 1 to %d bytes of visible UTF-8", sn.Room, MaxRoomName)
+	case sn.Until.Sub(now) > maxSanctionTime:
+		return fmt.Errorf("until: must be within 100 years, or absent for no end")
+	}
+	return nil
 }
 
 // ErrSanctions is the error of one sanction too many: MaxSanctions are active.
@@ -74,6 +98,13 @@ func (m *Moderation) reserve(s Sanction) (release func(), ok bool) {
 		defer m.Mu.Unlock()
 		m.reserved--
 	}, true
+}
+
+// AdmitsModerators reports whether a moderator of a room may impose a sanction: it is in effect already, or fewer than MaxModeratorSanctions are.
+func (m *Moderation) AdmitsModerators(s Sanction) bool {
+	m.Mu.RLock()
+	defer m.Mu.RUnlock()
+	return m.hasLocked(s) || m.countLocked()+m.reserved < MaxModeratorSanctions
 }
 
 // hasLocked reports whether a sanction with the identity of s is stored. m.Mu is held.

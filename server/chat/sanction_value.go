@@ -48,6 +48,33 @@ func (sn *Sanction) value() ([]byte, error) {
 	})
 }
 
+// CheckStoredSanction returns an error unless value is a sanction that this version reads, stored under its key.
+func CheckStoredSanction(key string, value []byte) error {
+	s, err := decodeSanction(value)
+	if err == nil && s.key() != key {
+		err = fmt.Errorf("its key is %s", s.key())
+	}
+	return err
+}
+
+// StoredSanction returns the key of a sanction of an export, and its time in the table: 0 without an end, negative after it. The error is that
+// the server would not make such a sanction.
+func StoredSanction(value []byte, now time.Time) (key string, ttl time.Duration, err error) {
+	s, err := decodeSanction(value)
+	if err == nil {
+		err = s.check(now)
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	if !s.Until.IsZero() {
+		if ttl = s.Until.Sub(now); ttl <= 0 {
+			ttl = -1
+		}
+	}
+	return s.key(), ttl, nil
+}
+
 // decodeSanction decodes a value of the table.
 func decodeSanction(value []byte) (Sanction, error) {
 	var v storedSanction

@@ -24,6 +24,8 @@ type Sanctions struct {
 	pass    int                 // number of the running first pass of a watch
 	waiters map[*sanctionWaiter]struct{}
 	skipped uint64 // values that could not be read
+
+	imposed func(Sanction) // of another node or this one; nil on one node. Constant after JoinCluster; it does not block
 }
 
 // sanctionWaiter waits until the watch has reported a revision.
@@ -76,12 +78,16 @@ func (sa *Sanctions) Lift(ctx context.Context, s Sanction) error {
 // Run applies the changes of the table until ctx ends. It calls loaded once, when all stored sanctions are in effect.
 func (sa *Sanctions) Run(ctx context.Context, loaded func()) {
 	once := sync.OnceFunc(loaded)
-	for ctx.Err() == nil {
-		err := sa.watch(ctx, once)
+	for quiet := false; ctx.Err() == nil; {
+		whole := false
+		err := sa.watch(ctx, func() { whole = true; once() })
 		if ctx.Err() != nil {
 			return
 		}
-		sa.log.Warn("the watch of the sanctions ended: it begins again", "error", err)
+		if whole || !quiet { // one line for each time when the table is not available
+			sa.log.Warn("the watch of the sanctions ended: it begins again, until the table is available", "error", err)
+		}
+		quiet = true
 		select {
 		case <-ctx.Done():
 		case <-time.After(sanctionRetry):
@@ -159,6 +165,8 @@ func (sa *Sanctions) apply(key string, value []byte, revision uint64) {
 		sa.moderation.remove(old)
 	case value != nil && !sa.moderation.add(s):
 		sa.log.Error("a stored sanction is not in effect: too many are active", "kind", string(s.Kind), "user", s.User, "channel", s.Room)
+	case value != nil && sa.imposed != nil:
+		sa.imposed(s)
 	}
 
 	sa.mu.Lock()
@@ -175,6 +183,18 @@ func (sa *Sanctions) wakeLocked(over func(*sanctionWaiter) bool) {
 			delete(sa.waiters, w)
 		}
 	}
+}
+
+// Applied returns the revision of the newest change that is in effect in this process.
+func (sa *Sanctions) Applied() uint64 {
+	sa.mu.Lock()
+	defer sa.mu.Unlock()
+	return sa.applied
+}
+
+// Await waits until the change with a revision is in effect in this process, or until ctx ends.
+func (sa *Sanctions) Await(ctx context.Context, revision uint64) error {
+	return sa.await(ctx, revision, sa.currentPass())
 }
 
 // currentPass returns the number of the newest first pass of a watch.

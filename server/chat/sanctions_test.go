@@ -1,12 +1,15 @@
 package chat
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
@@ -176,4 +179,37 @@ func TestAStoredSanctionEnds(t *testing.T) {
 	if len(sa.moderation.Bans) != 0 {
 		t.Errorf("got bans %v after their end, want none", sa.moderation.Bans)
 	}
+}
+
+// unwatched is a table that cannot be watched a number of times.
+type unwatched struct {
+	broker.Table
+	times int
+}
+
+func (un *unwatched) Watch(ctx context.Context, f func(string, []byte, uint64, bool)) error {
+	if un.times--; un.times >= 0 {
+		return broker.ErrUnavailable
+	}
+	return un.Table.Watch(ctx, f)
+}
+
+// A table that is down for hours fills no log.
+func TestATableThatIsDownIsLoggedOnce(t *testing.T) {
+	table := newTable(t)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		sa := newSanctions(newModeration(), slog.New(slog.NewTextHandler(&log, nil)))
+		sa.UseTable(&unwatched{table, 50})
+		ctx, stop := context.WithCancel(t.Context())
+		loaded := make(chan struct{})
+		var running sync.WaitGroup
+		running.Go(func() { sa.Run(ctx, func() { close(loaded) }) })
+		<-loaded
+		stop()
+		running.Wait()
+		if n := strings.Count(log.String(), "\n"); n != 1 {
+			t.Errorf("got %d lines, want 1: %s", n, log.String())
+		}
+	})
 }

@@ -13,11 +13,12 @@ type Settings struct {
 	userRate              limiter.Rate
 	addressRate           limiter.Rate
 	patterns              []Options
-	anyRoom               Options // of rooms that no pattern matches
-	closed                bool    // only the application may use such rooms
-	UsesRosters           bool    // the options of some room use rosters
-	HasChats              bool    // there are chat rooms
-	hasContexts           bool    // some room may have a compression context
+	index                 optionsIndex // of patterns
+	anyRoom               Options      // of rooms that no pattern matches
+	closed                bool         // only the application may use such rooms
+	UsesRosters           bool         // the options of some room use rosters
+	HasChats              bool         // there are chat rooms
+	hasContexts           bool         // some room may have a compression context
 	Names                 NameRules
 	Guests                bool
 	maxUserConnections    int
@@ -28,7 +29,8 @@ type Settings struct {
 // Options are the options of a room, and the settings that have them. They are immutable.
 type Options struct {
 	RoomOptions
-	from *Settings
+	from     *Settings
+	inMemory bool // in a cluster: not durable, but its log is that in memory, so Durable is set
 }
 
 func newSettings(cfg Config) *Settings {
@@ -43,14 +45,22 @@ func newSettings(cfg Config) *Settings {
 		maxAddressConnections: cfg.MaxConnectionsAddress,
 		countsAddresses:       cfg.CountsAddresses || cfg.MaxConnectionsAddress > 0 || cfg.RateAddress > 0,
 	}
-	s.anyRoom = Options{otherRoom(cfg.OtherRooms), s}
+	s.anyRoom = s.options(otherRoom(cfg.OtherRooms), cfg.Cluster)
 	for _, o := range cfg.Rooms {
-		s.patterns = append(s.patterns, Options{o, s})
+		s.patterns = append(s.patterns, s.options(o, cfg.Cluster))
 	}
+	s.index = newOptionsIndex(s.patterns)
 	s.hasContexts = s.anyContext()
 	s.HasChats = slices.ContainsFunc(cfg.Rooms, func(o RoomOptions) bool { return o.IsChat() })
 	s.UsesRosters = slices.ContainsFunc(cfg.Rooms, func(o RoomOptions) bool { return o.usesRoster() })
 	return s
+}
+
+// options returns the options of rooms. In a cluster each room has a log.
+func (s *Settings) options(o RoomOptions, cluster bool) Options {
+	inMemory := cluster && !o.Durable
+	o.Durable = o.Durable || cluster
+	return Options{o, s, inMemory}
 }
 
 // anyContext reports whether some room may have a compression context. Rooms that no pattern matches may have one, if there are such rooms.
@@ -65,10 +75,8 @@ func (s *Settings) anyContext() bool {
 
 // optionsOf returns the options of the first pattern that matches a name, else those of Config.OtherRooms.
 func (s *Settings) optionsOf(room string) *Options {
-	for i := range s.patterns {
-		if s.patterns[i].Matches(room) {
-			return &s.patterns[i]
-		}
+	if i, ok := s.index.find(room); ok {
+		return &s.patterns[i]
 	}
 	return &s.anyRoom
 }

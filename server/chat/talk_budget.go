@@ -27,6 +27,8 @@ type snapshotBudget struct {
 	most  int64 // constant after the start
 	bytes atomic.Int64
 	rooms atomic.Int64 // with snapshots
+
+	proposed atomic.Bool // this process has proposed a snapshot, so the replay of its start has ended
 }
 
 // exceeds reports whether a room must not store n bytes more.

@@ -15,13 +15,14 @@ import (
 // not only that of the snapshot.
 
 // carryTalks proposes snapshots of messages of a stripe that are in records up to seq, until left bytes are used. The lock of in is held.
-func (h *Hub) carryTalks(in *Stripe, seq uint64, left *int64) error {
+func (co committer) carryTalks(in *Stripe, seq uint64, left *int64) error {
+	h := co.hub
 	for _, r := range in.rooms {
-		if r.talk == nil || r.durable == nil {
+		if r.talk == nil || r.durable == nil || r.durable.log != co.log {
 			continue
 		}
 		for *left > 0 {
-			p := &snapshotProposal{room: r, since: valueAt(h.Durable.applied.Load() + 1)}
+			p := &snapshotProposal{room: r, since: valueAt(co.log.applied.Load() + 1)}
 			entries := h.snapshotsLocked(r, p, seq)
 			if len(entries) == 0 {
 				break
@@ -55,7 +56,7 @@ func (h *Hub) snapshotsLocked(r *Room, p *snapshotProposal, seq uint64) (entries
 			h.Log.Warn("a message of a durable room is too large to keep over a restart", "room", r.Name, "offset", m.offset, "bytes", len(data))
 			m.since = p.since
 			continue
-		case h.snapshots.exceeds(r.talk, size+n):
+		case r.talk.disk.exceeds(r.talk, size+n):
 			for upTo := m.offset; !r.talk.isEmpty() && r.talk.oldest().offset <= upTo; {
 				h.HistoryBudget.evictOldest(r)
 			}
@@ -78,11 +79,12 @@ const maxSnapshot = record.MaxRecord - 4<<10
 
 // addSnapshotsLocked adds a proposal of snapshots to the open record. The room's lock is held.
 func (h *Hub) addSnapshotsLocked(p *snapshotProposal, entries []record.Entry, left *int64) error {
-	if err := h.Durable.Add(p, entries); err != nil {
+	if err := p.room.durable.log.Add(p, entries); err != nil {
 		return err
 	}
+	p.room.durable.log.snapshots.proposed.Store(true)
 	for _, s := range p.snapshots {
-		h.snapshots.count(p.room.talk, int64(s.bytes))
+		p.room.talk.disk.count(p.room.talk, int64(s.bytes))
 		*left -= int64(s.bytes)
 		if m := p.room.talk.find(s.offset); m != nil { // else it was evicted for a later one
 			m.carried = true
@@ -98,10 +100,10 @@ func (h *Hub) commitSnapshotsLocked(p *snapshotProposal, seq uint64) {
 	for _, s := range p.snapshots {
 		m := ta.find(s.offset)
 		if m == nil { // it was evicted meanwhile
-			h.snapshots.count(ta, -int64(s.bytes))
+			ta.disk.count(ta, -int64(s.bytes))
 			continue
 		}
-		h.snapshots.count(ta, -int64(m.stored))
+		ta.disk.count(ta, -int64(m.stored))
 		m.since, m.stored, m.carried = p.since, s.bytes, false
 	}
 }
@@ -109,7 +111,7 @@ func (h *Hub) commitSnapshotsLocked(p *snapshotProposal, seq uint64) {
 // discardSnapshotsLocked ends snapshots that are not committed, or whose outcome is unknown. The room's lock is held.
 func (h *Hub) discardSnapshotsLocked(p *snapshotProposal) {
 	for _, s := range p.snapshots {
-		h.snapshots.count(p.room.talk, -int64(s.bytes))
+		p.room.talk.disk.count(p.room.talk, -int64(s.bytes))
 		if m := p.room.talk.find(s.offset); m != nil {
 			m.carried = false
 		}

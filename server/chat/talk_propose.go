@@ -3,6 +3,7 @@ package chat
 import (
 	"time"
 
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
@@ -15,14 +16,18 @@ import (
 // ProposeTalk publishes in a durable chat room, as PublishTalk does in one in memory. Done is called as by Propose. It returns the room, whose
 // backlog has the publication; nil if nothing was proposed.
 func (h *Hub) ProposeTalk(to RoomRef, pub Publication, o PublishOptions, done Done) *Room {
+	done = traced(o.Trace, done)
 	to = h.current(to)
+	if log := h.logOf(to.Options); log.forwards() {
+		return h.forwardPublication(log, to.Name, &pub, o, done)
+	}
 	item, e := h.readItem(to, pub, o)
 	if e != nil {
 		done(StreamPosition{}, e)
 		return nil
 	}
 	p := item.proposal(done)
-	p.key = o.IdempotencyKey
+	p.key, p.message.trace = o.IdempotencyKey, o.Trace
 	stripe := h.Rooms.StripeOf(to.Name)
 	stripe.Mu.Lock()
 	return h.proposeTalk(h.roomOfRefLocked(stripe, to), item, p)
@@ -45,7 +50,7 @@ func (h *Hub) proposePlainTalk(r *Room, op ws.Opcode, payload []byte, done Done)
 }
 
 // proposeDeletion is ProposeRedaction in a chat room. The room's lock is held, and is released.
-func (h *Hub) proposeDeletion(r *Room, what Redaction, author *ClientInfo, done Done) *Room {
+func (h *Hub) proposeDeletion(r *Room, what Redaction, author *ClientInfo, from link.Origin, done Done) *Room {
 	item, e := h.deletionOf(r, what, author)
 	if e != nil {
 		r.Stripe.Mu.Unlock()
@@ -55,7 +60,9 @@ func (h *Hub) proposeDeletion(r *Room, what Redaction, author *ClientInfo, done 
 	if author != nil {
 		done = hidingReason(done)
 	}
-	return h.proposeTalk(r, item, item.proposal(done))
+	p := item.proposal(done)
+	p.origin = from
+	return h.proposeTalk(r, item, p)
 }
 
 // hidingReason returns a Done that does not reveal whether a message exists.

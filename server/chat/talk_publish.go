@@ -19,8 +19,9 @@ type talkItem struct {
 	entry timeline.Entry
 	by    timeline.Author // without its rights as a member
 
-	hasLink bool // set if links-after may reject the text
-	masked  bool // the text is not that of the publisher: it had words of the list
+	hasLink bool   // set if links-after may reject the text
+	same    string // texts with the same form count together for repeat-limit; empty without it
+	masked  bool   // the text is not that of the publisher: it had words of the list
 }
 
 // rejections of options that a chat room does not have.
@@ -89,6 +90,9 @@ func (it *talkItem) ruled(h *Hub, o *Options) (_ *talkItem, e *Rejection) {
 		return it, nil
 	}
 	it.hasLink = o.LinksAfter > 0 && wordlist.HasLink(it.entry.Text)
+	if o.RepeatLimit > 0 && it.entry.Kind == timeline.Message {
+		it.same = sameText(it.entry.Text)
+	}
 	it.masked, e = h.applyWords(o, &it.pub, &it.entry)
 	return it, e
 }
@@ -114,7 +118,7 @@ func (r *Room) judge(it *talkItem) (timeline.Verdict, *Rejection) {
 	v := r.talk.timeline.Check(&it.entry, by)
 	switch v.Act {
 	case timeline.Accept:
-		return v, r.rejectText(&it.entry, it.hasLink, &by)
+		return v, r.rejectText(&it.entry, it.hasLink, it.same, &by)
 	case timeline.Reject:
 	default:
 		return v, nil
@@ -130,6 +134,13 @@ func (r *Room) judge(it *talkItem) (timeline.Verdict, *Rejection) {
 // acknowledged and not posted, and the room is nil: the repetition of a message, with the position of the first one, and a change without
 // effect, with the position of the room.
 func (h *Hub) PublishTalk(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition, *Rejection) {
+	r, at, e := h.publishTalk(to, pub, o)
+	o.Trace.Done(at.Offset, rejectionText(e))
+	return r, at, e
+}
+
+// publishTalk is PublishTalk without the end of the span.
+func (h *Hub) publishTalk(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition, *Rejection) {
 	to = h.current(to)
 	item, e := h.readItem(to, pub, o)
 	if e != nil {
@@ -145,7 +156,9 @@ func (h *Hub) PublishTalk(to RoomRef, pub Publication, o PublishOptions) (*Room,
 		}
 	}
 	r := h.roomOfRefLocked(in, to)
-	published, at, wake, e := h.talkLocked(r, item, item.message())
+	m := item.message()
+	m.trace = o.Trace
+	published, at, wake, e := h.talkLocked(r, item, m)
 	if e == nil && o.IdempotencyKey != "" {
 		h.idempotency.add(to.Name, o.IdempotencyKey, at, now)
 	}
@@ -172,8 +185,9 @@ func (h *Hub) talkLocked(r *Room, item *talkItem, m *Message) (published *Room, 
 	h.Metrics.Messages.Inc()
 	m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 	h.HistoryBudget.Append(r, &m.Pub)
+	mentions := h.newMentionsLocked(r, &item.entry)
 	h.HistoryBudget.Fold(r, &m.Pub, &item.entry)
-	h.noteLocked(r, &m.Pub, &item.entry)
+	h.noteLocked(r, &m.Pub, &item.entry, mentions)
 	h.scheduleExpiryLocked(r)
 	return r, r.History.Position(), h.postLocked(r, m), nil
 }

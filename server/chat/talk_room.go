@@ -40,17 +40,21 @@ type messageTime struct {
 const messageTimeCost = 24 // bytes
 
 // newTalkRoom returns what a room with these options has; nil if it is not a chat room.
-func newTalkRoom(o *Options) *talkRoom {
+func newTalkRoom(name string, o *Options) *talkRoom {
 	if !o.IsChat() {
 		return nil
 	}
-	return &talkRoom{}
+	_, _, direct := o.from.Names.direct(name)
+	return &talkRoom{timeline: timeline.Timeline{Direct: direct}}
 }
 
 // The methods below accept nil, which is a room of another kind. Those that change bytes return the growth: the caller adds it to the history.
 
 // isEmpty reports whether there is nothing that keeps the room.
 func (ta *talkRoom) isEmpty() bool { return ta == nil || ta.timeline.Count() == 0 }
+
+// bytes returns the bytes of the messages.
+func (ta *talkRoom) bytes() int { return ta.timeline.Bytes() + len(ta.times)*messageTimeCost }
 
 // oldest returns the offset of the oldest message and its time; 0 for none.
 func (ta *talkRoom) oldest() messageTime {

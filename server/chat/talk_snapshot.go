@@ -10,12 +10,17 @@ import (
 	"github.com/throng-chat/throng/server/record"
 )
 
-// replaySnapshot applies the snapshot of a message in the log (talk_carry.go).
-func (h *Hub) replaySnapshot(in *home.Record, e *record.Entry) {
+// replaySnapshot applies the snapshot of a message in the log (talk_carry.go). It adds messages in the replay of a start only. If this process
+// proposed a snapshot and its append had an unknown outcome, a later replay finds it: the process has the message in a newer state, or has
+// evicted it with changes that this replay does not read.
+func (co committer) replaySnapshot(in *home.Record, e *record.Entry) {
+	h := co.hub
 	o := h.OptionsOf(e.Room)
 	switch {
-	case !o.Durable:
-		h.Durable.foreignEntry(e)
+	case h.logOf(o) != co.log:
+		co.log.foreignEntry(e)
+		return
+	case co.log.snapshots.proposed.Load(), co.log.live.Load():
 		return
 	case !o.IsChat():
 		return // the room was a chat room before
@@ -27,13 +32,13 @@ func (h *Hub) replaySnapshot(in *home.Record, e *record.Entry) {
 	if r == nil && expired {
 		position := *e
 		position.Kind = record.Clear
-		h.Durable.replayReleased(in, &position, h.Clock.Tick())
+		co.log.replayReleased(in, &position, h.Clock.Tick())
 		stripe.Mu.Unlock()
 		return
 	}
 	if r == nil {
 		r = h.createLocked(stripe, h.RoomRef(e.Room))
-		r.talk.orphans.all = true
+		r.talk.orphans.all = !co.log.live.Load()
 		if r.History.LastOffset == 0 {
 			h.beginLocked(r, e.Generation, e.Offset)
 		}
@@ -50,18 +55,18 @@ func (h *Hub) replaySnapshotLocked(in *home.Record, r *Room, e *record.Entry, ex
 		return // of offsets that ended
 	}
 	if e.Generation > d.generation {
-		d.generation, r.History.Epoch = e.Generation, h.Durable.epoch(e.Generation)
+		d.generation, r.History.Epoch = e.Generation, d.log.epoch(e.Generation)
 	}
 	d.newest = max(d.newest, in.Seq)
 	if r.History.LastOffset < e.Offset {
 		if r.History.Count > 0 {
-			h.Durable.lose(in.Seq, r.Name)
+			d.log.lose(in.Seq, r.Name)
 			h.HistoryBudget.Clear(r)
 		}
 		r.History.LastOffset, d.proposed = e.Offset, e.Offset
 	}
 	if !expired && !h.restoreLocked(r, e, valueAt(in.Seq)) {
-		h.Durable.lose(in.Seq, r.Name)
+		d.log.lose(in.Seq, r.Name)
 	}
 	h.scheduleExpiryLocked(r)
 }

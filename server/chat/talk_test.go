@@ -265,20 +265,24 @@ func TestTheHistoryBudgetEvictsMessages(t *testing.T) {
 	checkTalkBytes(t, h)
 }
 
-// Messages whose publications the history has lost count as the oldest of their room.
-func TestTheHistoryBudgetEvictsMessagesBehindChanges(t *testing.T) {
+// Above the history budget, changes give way to the messages: a flood of them evicts none. Then the oldest messages go.
+func TestTheHistoryBudgetEvictsChangesBeforeMessages(t *testing.T) {
 	t.Parallel()
 	h := newTestHub(t, chatRoom("*", 100))
 	for n := range 100 {
 		mustSay(t, h, "x", "ann", fmt.Sprintf(`{"id":"m%d","text":"text"}`, n))
 	}
-	for n := range 1000 {
-		mustSay(t, h, "x", "ann", fmt.Sprintf(`{"type":"reaction","of":"m99","emoji":"+","on":%v}`, n%2 == 0))
-	}
 	_, bytes, _ := h.HistoryBudget.Counts()
-	h.HistoryBudget.resize(bytes-10_000, h.releaseLocked)
-	if got := messagesOf(h, "x"); len(got) == 100 || len(got) < 50 || got[len(got)-1] != "m99:text" || countOf(h, "x") != 400 {
-		t.Errorf("got %d messages up to %v, and %d publications; want the oldest messages evicted first", len(got), got[len(got)-1], countOf(h, "x"))
+	h.HistoryBudget.resize(bytes, h.releaseLocked)
+	for n := range 1000 {
+		mustSay(t, h, "x", "eve", fmt.Sprintf(`{"type":"reaction","of":"m99","emoji":"+","on":%v}`, n%2 == 0))
+	}
+	if got := messagesOf(h, "x"); len(got) != 100 || countOf(h, "x") == 0 || countOf(h, "x") == 400 {
+		t.Errorf("got %d messages and %d publications; want all messages, and the newest publications", len(got), countOf(h, "x"))
+	}
+	h.HistoryBudget.resize(bytes/4, h.releaseLocked)
+	if got := messagesOf(h, "x"); len(got) == 100 || len(got) < 10 || got[len(got)-1] != "m99:text" {
+		t.Errorf("got %d messages up to %v; want the newest ones", len(got), got[len(got)-1])
 	}
 	checkTalkBytes(t, h)
 }
@@ -511,7 +515,7 @@ func TestAMessageSurvivesTheRemovalOfItsRecords(t *testing.T) {
 		t.Errorf("got %+v, want offset 35", oc)
 	}
 	checkTalkBytes(t, again)
-	if n := again.snapshots.bytes.Load(); n != 0 || again.snapshots.rooms.Load() != 0 {
-		t.Errorf("got %d bytes of snapshots of %d rooms after all is cleared", n, again.snapshots.rooms.Load())
+	if n := again.Durable.snapshots.bytes.Load(); n != 0 || again.Durable.snapshots.rooms.Load() != 0 {
+		t.Errorf("got %d bytes of snapshots of %d rooms after all is cleared", n, again.Durable.snapshots.rooms.Load())
 	}
 }

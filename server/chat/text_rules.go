@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/throng-chat/throng/server/fold"
 	"github.com/throng-chat/throng/server/timeline"
 )
 
@@ -54,9 +55,19 @@ func withText(pub *Publication, text string) []byte {
 	return Compact(bytes.TrimSpace(with.Bytes()))
 }
 
+// sameText returns the form of a text that is compared for repeat-limit: without case, diacritics, invisible characters and white space. A text of
+// nothing else is compared as it is.
+func sameText(text string) string {
+	form := bytes.Join(bytes.Fields(fold.Append(nil, text)), nil)
+	if len(form) == 0 {
+		return text
+	}
+	return string(form)
+}
+
 // rejectText returns why the text of an accepted message or edit is rejected, nil if it is not. It counts the message. by is the author with its
-// rights in the room. The room's lock is held.
-func (r *Room) rejectText(e *timeline.Entry, hasLink bool, by *timeline.Author) *Rejection {
+// rights in the room; same is its sameText, empty for a text that does not count. The room's lock is held.
+func (r *Room) rejectText(e *timeline.Entry, hasLink bool, same string, by *timeline.Author) *Rejection {
 	o, h := r.Options(), r.Stripe.Hub
 	if by.Application || by.Moderator || e.Text == "" {
 		return nil
@@ -65,10 +76,10 @@ func (r *Room) rejectText(e *timeline.Entry, hasLink bool, by *timeline.Author) 
 		h.Metrics.TextRules.Links.Inc()
 		return &Rejection{CauseDenied, fmt.Sprintf("text: has a link, which needs %d earlier messages in this room", o.LinksAfter)}
 	}
-	if o.RepeatLimit == 0 || e.Kind != timeline.Message {
+	if o.RepeatLimit == 0 || same == "" { // a reload has just added the option
 		return nil
 	}
-	m := repeated{r.Name, by.User, by.Client, e.Text}
+	m := repeated{r.Name, by.User, by.Client, same}
 	if by.User != "" {
 		m.client = "" // all connections of a user count together
 	}

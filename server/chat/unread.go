@@ -20,7 +20,7 @@ func (h *Hub) UnreadOf(room, user string) Unread {
 	in := h.Rooms.StripeOf(room)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
-	if e := in.values[room].marker(user); e.Number > 0 && e.Epoch == epochNumber(h.positionLocked(room).Epoch) {
+	if e := in.values[room].marker(user); e.Number > 0 && h.countsLocked(room, e.Number, e.Epoch, h.positionLocked(room)) {
 		u.Upto = e.Number
 	}
 	r := in.rooms[room]

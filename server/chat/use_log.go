@@ -1,11 +1,27 @@
 package chat
 
-import "github.com/throng-chat/throng/server/home"
+import (
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/home"
+)
 
 // UseLog gives the hub a log for its durable rooms. Call it once, before the hub has rooms. The caller opens and runs Hub.Durable.
 func (h *Hub) UseLog(cfg home.Config) {
+	h.Durable = h.newDurable(cfg, &h.values.onDisk)
+}
+
+// memoryGenerationBits is the random bits of a generation of a log in memory: the sides of a partition raise it at the same time.
+const memoryGenerationBits = 20
+
+// newDurable returns the part that the rooms of a log share, with a home that is not open.
+func (h *Hub) newDurable(cfg home.Config, values *valueBudget) *Durable {
 	cfg.KeepKeys, cfg.Metrics, cfg.Log = idempotencyTTL, &h.Metrics.Durable, h.Log
-	h.values.onDisk.most, h.snapshots.most = cfg.MaxBytes/diskShare, cfg.MaxBytes/(2*diskShare)
-	h.Durable = newDurable()
-	h.Durable.Home = home.New(cfg, committer{h})
+	randomBits := 0
+	if cfg.Shard == broker.MemoryShard {
+		randomBits = memoryGenerationBits
+	}
+	du := &Durable{shard: cfg.Shard, positions: newDurablePositions(randomBits), values: values, snapshots: &snapshotBudget{most: cfg.MaxBytes / (2 * diskShare)}}
+	values.most = cfg.MaxBytes / diskShare
+	du.Home = home.New(cfg, committer{h, du})
+	return du
 }

@@ -44,7 +44,9 @@ const (
 	EndedByKick        EndCause = "kick"
 	EndedByBan         EndCause = "ban"
 	EndedByExpiry      EndCause = "expiry"
-	EndedByRemoval     EndCause = "removal" // from the roster
+	EndedByRemoval     EndCause = "removal"  // from the roster
+	EndedByDeletion    EndCause = "deletion" // of the room
+	EndedByLimit       EndCause = "limit"    // of the connections of a user
 )
 
 // Disconnect ends connections.

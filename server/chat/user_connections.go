@@ -11,6 +11,7 @@ import (
 // result of BeginConnect, and AddUser returns the commands that match the connection. The causes of a rejection are CauseLimit if the user
 // is at its limit of connections, and CauseRate if commands were evicted. Return u with RemoveUser.
 func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, commands []TargetedCommand, e *Rejection) {
+	defer h.userChanged(name) // without the lock
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	if since != nil {
@@ -32,7 +33,8 @@ func (h *Hub) AddUser(c userClient, name string, since *uint64) (u *User, comman
 		return nil, nil, RejectLimit
 	}
 	h.users[name] = u
-	u.clients = append(u.clients, c)
+	u.clients, u.since = append(u.clients, c), append(u.since, h.Clock.WallNow().UnixMilli())
+	h.noteOverLocked(name)
 	return u, commands, nil
 }
 
@@ -41,9 +43,11 @@ func (h *Hub) RemoveUser(u *User, c userClient) {
 	if u == nil || u.name == "" {
 		return
 	}
+	defer h.userChanged(u.name) // without the lock
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
-	u.clients = unordered.Remove(u.clients, slices.Index(u.clients, c))
+	at := slices.Index(u.clients, c)
+	u.clients, u.since = unordered.Remove(u.clients, at), unordered.Remove(u.since, at)
 	if len(u.clients) == 0 && h.users[u.name] == u {
 		delete(h.users, u.name)
 		h.parkedUserMeters.Park(u.name, u.meter, h.Clock.Now())
@@ -73,16 +77,16 @@ func (h *Hub) UndoPublish(u *User) {
 	limit.Undo(&u.meter)
 }
 
-// Connected sets is[i] if users[i] has a connection. Any goroutine may call it. It holds a lock meanwhile, so pass a few hundred users at most.
+// Connected sets is[i] if users[i] has a connection to any node. Any goroutine may call it. It holds a lock meanwhile, so pass a few hundred users at most.
 func (h *Hub) Connected(users []string, is []bool) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	for i, user := range users {
-		_, is[i] = h.users[user]
+		is[i] = h.users[user] != nil || h.isElsewhereLocked(user)
 	}
 }
 
-// UserCount returns the number of users with a connection; anonymous users do not count.
+// UserCount returns the number of users with a connection to this node; anonymous users do not count.
 func (h *Hub) UserCount() int {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()

@@ -69,7 +69,8 @@ type roomValues struct {
 	table    valueTable
 	members  rosterFamily
 	numbers  markerFamily
-	count    int // values
+	count    int   // values
+	bytes    int64 // of them, as the budget counts them
 	proposed map[string]proposedValue
 }
 
@@ -161,8 +162,11 @@ func (rv *roomValues) set(v Value, at valueAt) {
 		return
 	}
 	before := rv.family(v.Key).set(v, at)
+	rv.bytes += v.size(rv.room)
 	if before >= 0 {
-		rv.budget.bytes.Add(-valueSize(rv.room, v.Key, before))
+		replaced := valueSize(rv.room, v.Key, before)
+		rv.budget.bytes.Add(-replaced)
+		rv.bytes -= replaced
 		rv.count--
 	}
 	if len(v.Data) > 0 {
@@ -170,12 +174,10 @@ func (rv *roomValues) set(v Value, at valueAt) {
 	}
 }
 
-// drop removes all values.
+// drop removes all values. It takes time in proportion to the members of the room.
 func (rv *roomValues) drop() {
-	rv.each(func(v Value, _ valueAt) bool {
-		rv.budget.bytes.Add(-valueSize(rv.room, v.Key, len(v.Data)))
-		return true
-	})
+	rv.budget.bytes.Add(-rv.bytes)
+	rv.bytes = 0
 	for _, f := range rv.families() {
 		f.drop()
 	}

@@ -4,15 +4,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/record"
 )
 
 // valueProposal is a change of values in the open record, that is not committed.
 type valueProposal struct {
 	stripe  *Stripe
+	log     *Durable // nil for values without a log
 	values  *roomValues
 	changes []Value
-	done    Done // nil for none
+	origin  link.Origin // of a request of another node
+	done    Done        // nil for none
 }
 
 // finish calls Done.
@@ -48,10 +51,12 @@ func (h *Hub) addValuesLocked(p *valueProposal) error {
 	entries := make([]record.Entry, len(p.changes))
 	now := time.Now().UnixMilli()
 	for i, v := range p.changes {
-		entries[i] = record.Entry{Kind: record.Value, Room: p.values.room, UnixMilli: now, Key: v.Key, Data: v.Data}
+		entries[i] = record.Entry{
+			Kind: record.Value, Room: p.values.room, UnixMilli: now, Key: v.Key, Data: v.Data, Edge: p.origin.Edge, EdgeNumber: p.origin.Number,
+		}
 	}
 	p.values.propose(p.changes)
-	if err := h.Durable.Add(p, entries); err != nil {
+	if err := p.log.Add(p, entries); err != nil {
 		p.discardLocked()
 		return err
 	}

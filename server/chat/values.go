@@ -1,6 +1,11 @@
 package chat
 
-import "github.com/throng-chat/throng/server/record"
+import (
+	"fmt"
+
+	"github.com/throng-chat/throng/server/cluster/link"
+	"github.com/throng-chat/throng/server/record"
+)
 
 // The values of rooms and users. A change is committed like a publication: in a durable room, and for users if there is a data directory,
 // it is on disk before it is visible and acknowledged. In other rooms it is visible at once, and a restart loses it. Of two changes the last
@@ -27,7 +32,17 @@ func (h *Hub) SetValues(room string, values []Value, done Done) {
 // ChangeValues is SetValues with changes that depend on the values before. decide is called once, under the lock of the room, so it must not
 // block or take a lock. It returns the changes, or why there are none. No changes are a success.
 func (h *Hub) ChangeValues(room string, decide func(ValueReader) ([]Value, *Rejection), done Done) {
-	b := h.valueBudget(room)
+	log := h.valueLog(room)
+	if log.forwards() {
+		h.forwardValues(log, room, decide, done)
+		return
+	}
+	h.changeValues(log, room, decide, link.Origin{}, done)
+}
+
+// changeValues is ChangeValues on the node that owns the log.
+func (h *Hub) changeValues(log *Durable, room string, decide func(ValueReader) ([]Value, *Rejection), from link.Origin, done Done) {
+	b := h.valueBudget(log)
 	in := h.Rooms.StripeOf(room)
 	in.Mu.Lock()
 	values, e := decide(ValueReader{in.values[room]})
@@ -39,8 +54,8 @@ func (h *Hub) ChangeValues(room string, decide func(ValueReader) ([]Value, *Reje
 		done(StreamPosition{}, e)
 		return
 	}
-	p := &valueProposal{stripe: in, values: in.valuesOf(room, b), changes: values, done: done}
-	if b != &h.values.onDisk {
+	p := &valueProposal{stripe: in, log: log, values: in.valuesOf(room, b), changes: values, origin: from, done: done}
+	if log == nil {
 		p.applyLocked(0)
 		in.Mu.Unlock()
 		done(StreamPosition{}, nil)
@@ -52,20 +67,41 @@ func (h *Hub) ChangeValues(room string, decide func(ValueReader) ([]Value, *Reje
 		done(StreamPosition{}, e)
 		return
 	}
-	h.Durable.Kick()
+	log.Kick()
 }
 
-// valueBudget returns the budget of the values of a room: those of users and of durable rooms are in the log, if there is one.
-func (h *Hub) valueBudget(room string) *valueBudget {
-	if h.Durable != nil && (room == "" || h.OptionsOf(room).Durable) {
-		return &h.values.onDisk
+// valueLog returns the log of the values of a room: those of users are in that of the durable rooms. It is nil if there is none.
+func (h *Hub) valueLog(room string) *Durable {
+	if room == "" {
+		return h.Durable
+	}
+	return h.logOf(h.OptionsOf(room))
+}
+
+// valueBudget returns the budget of the values in a log; nil for those without one.
+func (h *Hub) valueBudget(log *Durable) *valueBudget {
+	if log != nil {
+		return log.values
 	}
 	return &h.values.inMemory
 }
 
+// userShare is the part of the bytes of values, in quarters, that users may fill by joining and creating rooms, and with markers and settings. The
+// rest is for members of rosters and for the application: guests can become new users without end.
+const userShare = 3
+
+// AdmitsUsers returns the rejection of a new value that a user may have without being a member of a room; nil if there is space. The room "" is for
+// settings. Any goroutine may call it, also under the lock of a room.
+func (h *Hub) AdmitsUsers(room string) *Rejection {
+	b := h.valueBudget(h.valueLog(room))
+	if b.bytes.Load() < b.most/4*userShare {
+		return nil
+	}
+	return &Rejection{CauseLimit, fmt.Sprintf("members, markers and settings use %d of %d bytes: the rest is for members of rooms and the application", b.bytes.Load(), b.most)}
+}
+
 // replayValue applies a value of the log.
-func (h *Hub) replayValue(at valueAt, e *record.Entry) {
-	b := &h.values.onDisk
+func (h *Hub) replayValue(b *valueBudget, at valueAt, e *record.Entry) {
 	in := h.Rooms.StripeOf(e.Room)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()

@@ -330,7 +330,7 @@ func TestAnOpenChangeIsNotTakenBack(t *testing.T) {
 	setValue(h, "d", "changed", "2")
 	setValue(h, "d", "removed", "")
 	setValue(h, "d2", "", "")
-	if more, err := (committer{h}).Carry(first + uint64(len(records)) - 1); more || err != nil {
+	if more, err := (committer{h, h.Durable}).Carry(first + uint64(len(records)) - 1); more || err != nil {
 		t.Errorf("got %v, %v", more, err)
 	}
 	fake.Settle()

@@ -41,7 +41,7 @@ func BenchmarkImport(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		if _, err := Import(b.Context(), &testLog{id: "log"}, bytes.NewReader(lines.Bytes())); err != nil {
+		if _, err := Import(b.Context(), &testLog{id: "log"}, nil, nil, bytes.NewReader(lines.Bytes())); err != nil {
 			b.Fatal(err)
 		}
 	}

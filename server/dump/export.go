@@ -64,7 +64,7 @@ func (ex *exporter) entry(at place, e *record.Entry) error {
 		return ex.value(at, e)
 	}
 	l := Line{
-		Room: e.Room, Offset: e.Offset, Epoch: strconv.FormatUint(record.Epoch(ex.logID, e.Generation), record.EpochBase),
+		Room: e.Room, Offset: e.Offset, Epoch: ex.epoch(e),
 		Generation: e.Generation, Time: Time(e.UnixMilli), Version: e.Version.Number, VersionEpoch: e.Version.Epoch,
 	}
 	before, ok, stale := ex.rooms.apply(e)
@@ -92,13 +92,27 @@ func (ex *exporter) entry(at place, e *record.Entry) error {
 	return ex.write(&l)
 }
 
+// epoch returns the epoch of an entry as clients receive it.
+func (ex *exporter) epoch(e *record.Entry) string {
+	return strconv.FormatUint(record.Epoch(ex.logID, e.Generation), record.EpochBase)
+}
+
 // value writes the line of a value, unless it was replaced or removed later.
 func (ex *exporter) value(at place, e *record.Entry) error {
-	if !ex.removed.isCurrent(at, e) {
+	_, _, stale := ex.rooms.apply(e)
+	if stale || !ex.removed.isCurrent(at, e) {
 		return nil
 	}
+	l := lineOfValue(e)
+	if offset, is := chat.SnapshotOf(e); is {
+		message := *e
+		if message.Offset = offset; ex.removed.isCleared(at, &message) {
+			return nil
+		}
+		l.Offset, l.Epoch, l.Generation = e.Offset, ex.epoch(e), e.Generation
+	}
 	ex.Values++
-	return ex.write(lineOfValue(e))
+	return ex.write(l)
 }
 
 func (ex *exporter) write(line any) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/record"
 )
 
@@ -16,21 +17,26 @@ import (
 type Imported struct {
 	Lines        int // that are stored
 	Publications int // of these
+	Untimed      int // publications without a time: they count as of 1970
 	Values       int // of these
+	Sanctions    int // of these
+	Keys         int // of these
+	Ended        int // lines of sanctions that have ended
 	Rooms        int // with publications
 	Gaps         int // places where the offsets of a room have a gap: its history begins after the last one
 }
 
-// Import stores lines of an export in a log. Offsets, times, publishers and keys stay; the epochs are new ones. A room that the log knows, or a
+// Import stores lines of an export in a log. Offsets, times, publishers and keys stay; the epochs are new ones, also those of read markers. A room that the log knows, or a
 // line that is not valid, makes it store nothing: all lines are read once before. After an error of the log, the lines of the result are
-// stored; the error names the last of them.
-func Import(ctx context.Context, log broker.Log, in io.ReadSeeker) (Imported, error) {
-	im := importer{log: log, existing: newPositions(), values: newRemovals()}
+// stored; the error names the last of them. checkKey returns why a server could not use the value of a key; nil for no check.
+func Import(ctx context.Context, log broker.Log, tables Tables, checkKey func(key string, value []byte) error, in io.ReadSeeker) (Imported, error) {
+	im := importer{log: log, existing: newPositions(), values: newRemovals(), tables: importedTables{to: tables, checkKey: checkKey}}
 	if err := im.readLog(ctx); err != nil {
 		return im.Imported, err
 	}
 	now := uint64(time.Now().UnixMilli())
 	for _, store := range []bool{false, true} {
+		im.checked = im.rooms
 		if _, err := in.Seek(0, io.SeekStart); err != nil {
 			return im.Imported, fmt.Errorf("read the lines again: %w", err)
 		}
@@ -55,6 +61,8 @@ type importer struct {
 	last       uint64 // number of the newest record
 	store      bool   // otherwise the lines are checked only
 	rooms      *importedRooms
+	tables     importedTables
+	checked    *importedRooms // all rooms of the lines, after they are checked; nil before
 	writer     record.Writer
 	writing    Imported // with the lines in writer
 	line       int      // number of the line that is read
@@ -112,17 +120,20 @@ func (im *importer) one(ctx context.Context, line []byte) error {
 	if err != nil {
 		return fmt.Errorf("line %d: %w", im.line, err)
 	}
+	if l.isTableLine() {
+		return im.tableLine(ctx, l)
+	}
 	e, err := l.entry()
 	if err != nil {
 		return fmt.Errorf("line %d: room %q: %w", im.line, l.Room, err)
 	}
-	if e.Kind == record.Value {
+	if _, message := chat.SnapshotOf(&e); e.Kind == record.Value && !message {
 		return im.value(ctx, &e)
 	}
 	if _, ok := im.existing.of[im.existing.key(e.Room)]; ok {
 		return fmt.Errorf("line %d: room %q has publications in the data directory: import into an empty directory, or remove the lines of this room", im.line, e.Room)
 	}
-	entries, err := im.rooms.place(&e)
+	entries, err := im.rooms.place(&e, l.Epoch)
 	if err != nil {
 		return fmt.Errorf("line %d: room %q: %w", im.line, e.Room, err)
 	}
@@ -132,8 +143,14 @@ func (im *importer) one(ctx context.Context, line []byte) error {
 		}
 	}
 	im.writing.Lines++
-	if e.Kind == record.Publish {
+	switch e.Kind {
+	case record.Publish:
 		im.writing.Publications++
+		if e.UnixMilli == 0 {
+			im.writing.Untimed++
+		}
+	case record.Value:
+		im.writing.Values++
 	}
 	return nil
 }
@@ -142,6 +159,10 @@ func (im *importer) one(ctx context.Context, line []byte) error {
 func (im *importer) value(ctx context.Context, e *record.Entry) error {
 	if _, ok := im.values.values[im.values.nameOf(e)]; ok {
 		return fmt.Errorf("line %d: room %q: key %q has a value in the data directory: import into an empty directory, or remove the line", im.line, e.Room, e.Key)
+	}
+	if im.checked != nil {
+		from, to := im.checked.epochs(e.Room, im.log.ID())
+		e.Data = chat.MoveMarker(e.Room, e.Key, e.Data, from, to)
 	}
 	if err := im.add(ctx, e); err != nil {
 		return err

@@ -23,7 +23,7 @@ func TestAnImportedLogHasTheLinesOfTheExport(t *testing.T) {
 	tl.append(t, e)
 	lines, _, _ := export(t, tl)
 	to := &testLog{id: "other"}
-	im, err := Import(t.Context(), to, strings.NewReader(lines+"\n  \n"))
+	im, err := Import(t.Context(), to, nil, nil, strings.NewReader(lines+"\n  \n"))
 	if err != nil || im.Lines != strings.Count(lines, "\n") || im.Rooms != 3 || im.Gaps != 0 {
 		t.Fatalf("got %+v, %v", im, err)
 	}
@@ -59,14 +59,16 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 		{good + jsonLine("", 1, 2, ""), `line 3: room "": must have 1 to`},
 		{good + jsonLine(strings.Repeat("x", 300), 1, 2, ""), `line 3: room "xxx`},
 		{good + jsonLine("new", 1, 2, `,"key":"`+strings.Repeat("k", 200)+`"`), "line 3: key: has 200 bytes, at most 128 are allowed"},
-		{good + jsonLine("new", 1, 2, `,"kind":"say"`), `line 3: room "new": kind "say": must be clear or value, or absent`},
+		{good + jsonLine("new", 1, 2, `,"kind":"say"`), `line 3: room "new": kind "say": must be clear, value, sanction or key, or absent`},
 		{good + jsonLine("new", 1, 2, `,"form":"xml"`), `line 3: room "new": form "xml": must be json, text or binary`},
 		{good + jsonLine("new", 1, 2, `,"form":"text"`), `line 3: room "new": data: must be a string`},
 		{good + jsonLine("new", 1, 2, `,"form":"binary"`), `line 3: room "new": data: must be in b64data`},
 		{good + jsonLine("new", 1, 2, `,"b64data":"AA=="`), `line 3: room "new": data and b64data: only one`},
 		{good + `{"room":"new","offset":2,"b64data":"AA=="}`, `line 3: room "new": data: must be JSON`},
 		{good + `{"room":"new","offset":2,"data":1,"time":"noon"}`, "line 3: is not a line of throng data export: time: must be RFC 3339"},
-		{good + jsonLine("new", 1, 0, ""), `line 3: room "new": offset: must be 1 or more`},
+		{good + jsonLine("new", 1, 0, ""), `line 3: room "new": offset 0: must be 1 to 9007199254740992`},
+		{good + jsonLine("new", 1, 1<<53+1, ""), `line 3: room "new": offset 9007199254740993: must be 1 to`},
+		{good + `{"room":"new","offset":18446744073709551615,"data":1}`, `line 3: room "new": offset 18446744073709551615: must be 1 to`},
 		{good + jsonLine("new", 1, 1, ""), `line 3: room "new": offset 1 after 1: lines of a room must be in their order`},
 		{good + jsonLine("new", 0, 2, ""), `line 3: room "new": generation 0 after 1: lines of a room must be in their order`},
 		{good + jsonLine("a", 5, 1, ""), `line 3: room "a" has publications in the data directory`},
@@ -75,7 +77,7 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 		{good + strings.Repeat("x", MaxLine+1), "line 3: longer than 8388608 bytes"},
 	} {
 		tl := wholeLog(t)
-		im, err := Import(t.Context(), tl, strings.NewReader(c.lines))
+		im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(c.lines))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%.100s: got %v, want %q", c.lines, err, c.want)
 		}
@@ -88,7 +90,7 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 func TestAGapBeginsAHistoryAnew(t *testing.T) {
 	t.Parallel()
 	tl := &testLog{id: "log"}
-	im, err := Import(t.Context(), tl, strings.NewReader(jsonLine("a", 1, 1, "")+jsonLine("a", 1, 5, "")+jsonLine("a", 1, 6, "")))
+	im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(jsonLine("a", 1, 1, "")+jsonLine("a", 1, 5, "")+jsonLine("a", 1, 6, "")))
 	if err != nil || im.Gaps != 1 || im.Publications != 3 {
 		t.Fatalf("got %+v, %v", im, err)
 	}
@@ -101,6 +103,15 @@ func TestAGapBeginsAHistoryAnew(t *testing.T) {
 	}
 }
 
+func TestPublicationsWithoutATimeAreCounted(t *testing.T) {
+	t.Parallel()
+	lines := `{"room":"a","offset":1,"data":1}` + "\n" + `{"room":"a","offset":2,"data":1,"time":5}` + "\n"
+	im, err := Import(t.Context(), &testLog{id: "log"}, nil, nil, strings.NewReader(lines))
+	if err != nil || im.Untimed != 1 || im.Publications != 2 {
+		t.Errorf("got %+v, %v, want two publications, one without a time", im, err)
+	}
+}
+
 func TestAFullDiskNamesTheLinesThatAreStored(t *testing.T) {
 	t.Parallel()
 	tl := wholeLog(t)
@@ -110,7 +121,7 @@ func TestAFullDiskNamesTheLinesThatAreStored(t *testing.T) {
 	for i := range uint64(7) { // two in a record
 		lines.WriteString(jsonLine("new", 1, i+1, big))
 	}
-	im, err := Import(t.Context(), tl, strings.NewReader(lines.String()))
+	im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(lines.String()))
 	if !errors.Is(err, broker.ErrFull) || !strings.HasPrefix(err.Error(), "store the lines after the first 4: ") || im.Lines != 4 || len(tl.records) != 8 {
 		t.Errorf("got %+v, %v, %d records", im, err, len(tl.records))
 	}
@@ -120,7 +131,7 @@ func TestADamagedLogIsNotImportedInto(t *testing.T) {
 	t.Parallel()
 	tl := wholeLog(t)
 	tl.records[2][9] ^= 1
-	if _, err := Import(t.Context(), tl, strings.NewReader(jsonLine("new", 1, 1, ""))); err == nil || !strings.Contains(err.Error(), "1 damaged records") {
+	if _, err := Import(t.Context(), tl, nil, nil, strings.NewReader(jsonLine("new", 1, 1, ""))); err == nil || !strings.Contains(err.Error(), "1 damaged records") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -128,7 +139,7 @@ func TestADamagedLogIsNotImportedInto(t *testing.T) {
 func TestAnImportFencesTheOwnerOfTheLog(t *testing.T) {
 	t.Parallel()
 	tl := wholeLog(t)
-	if _, err := Import(t.Context(), tl, strings.NewReader(jsonLine("new", 1, 1, ""))); err != nil {
+	if _, err := Import(t.Context(), tl, nil, nil, strings.NewReader(jsonLine("new", 1, 1, ""))); err != nil {
 		t.Fatal(err)
 	}
 	h, r, err := record.Open(tl.records[6])

@@ -40,26 +40,33 @@ const (
 	kindValue = "value" // a value of the room, or of users if there is no room: Key and Data
 )
 
-// valueLine is a line of a value: a Line with fewer members.
+// valueLine is a line of a value: a Line with fewer members. A message of a chat room as it stands has the position of the room as well.
 type valueLine struct {
-	Kind   string          `json:"kind"`
-	Room   string          `json:"room"`
-	Key    string          `json:"key"`
-	Time   Time            `json:"time"`
-	Data   json.RawMessage `json:"data,omitempty"`
-	Base64 []byte          `json:"b64data,omitempty"`
+	Kind       string          `json:"kind"`
+	Room       string          `json:"room"`
+	Offset     uint64          `json:"offset,omitempty"`
+	Epoch      string          `json:"epoch,omitempty"`
+	Generation uint64          `json:"generation,omitempty"`
+	Key        string          `json:"key"`
+	Time       Time            `json:"time"`
+	Data       json.RawMessage `json:"data,omitempty"`
+	Base64     []byte          `json:"b64data,omitempty"`
 }
 
 // lineOfValue returns the line of a value.
 func lineOfValue(e *record.Entry) *valueLine {
 	l := &valueLine{Kind: kindValue, Room: e.Room, Key: e.Key, Time: Time(e.UnixMilli)}
-	var compact bytes.Buffer
-	if json.Compact(&compact, e.Data) == nil && bytes.Equal(compact.Bytes(), e.Data) {
-		l.Data = e.Data
-	} else {
-		l.Base64 = e.Data // JSON with spaces would change
-	}
+	l.Data, l.Base64 = compactJSON(e.Data)
 	return l
+}
+
+// compactJSON returns data as JSON if it is JSON without spaces, which would change, else as bytes.
+func compactJSON(data []byte) (text json.RawMessage, other []byte) {
+	var compact bytes.Buffer
+	if json.Compact(&compact, data) == nil && bytes.Equal(compact.Bytes(), data) {
+		return data, nil
+	}
+	return nil, data
 }
 
 // Time is a time in milliseconds since 1970, as text of RFC 3339 in UTC.
@@ -156,7 +163,7 @@ func (l *Line) entry() (record.Entry, error) {
 	case kindValue:
 		return l.value()
 	default:
-		return e, fmt.Errorf("kind %q: must be %s or %s, or absent for a publication", l.Kind, kindClear, kindValue)
+		return e, fmt.Errorf("kind %q: must be %s, %s, %s or %s, or absent for a publication", l.Kind, kindClear, kindValue, kindSanction, kindKey)
 	}
 	if p := (record.Publisher{User: l.User, Client: l.Client, ConnInfo: l.ConnInfo, ChanInfo: l.ChanInfo}); l.User != "" || l.Client != "" || len(l.ConnInfo)+len(l.ChanInfo) > 0 {
 		e.Info = p.Append(nil)
@@ -177,13 +184,18 @@ func (l *Line) value() (record.Entry, error) {
 		}
 		e.Data = compact.Bytes()
 	}
+	_, message := chat.SnapshotOf(&e)
 	switch {
 	case l.Key == "" || len(l.Key) > chat.MaxValueKey:
 		return e, fmt.Errorf("key: has %d bytes, 1 to %d are allowed", len(l.Key), chat.MaxValueKey)
 	case len(e.Data) == 0:
 		return e, fmt.Errorf("data: must not be empty in a value")
-	case l.Offset > 0:
+	case message && l.Offset == 0:
+		return e, fmt.Errorf("offset: must be 1 or more: the key %q is that of a message, and the offset is the position of its room: export again with this version", l.Key)
+	case !message && l.Offset > 0:
 		return e, fmt.Errorf("offset: a value has none")
+	case message:
+		e.Offset, e.Generation = l.Offset, l.Generation
 	}
 	return e, nil
 }

@@ -54,6 +54,7 @@ func parseLine(line []byte) (*Line, error) {
 	}
 	switch {
 	case l.Kind == kindValue && l.Room == "": // of users
+	case l.isTableLine() && l.Room == "":
 	case !chat.ValidRoomName(l.Room):
 		return nil, fmt.Errorf("room %q: must have 1 to %d bytes of visible UTF-8", l.Room, chat.MaxRoomName)
 	case l.Kind != kindValue && len(l.Key) > chat.MaxIdempotencyKey:

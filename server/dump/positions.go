@@ -3,6 +3,7 @@ package dump
 import (
 	"hash/maphash"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/record"
 )
 
@@ -47,6 +48,9 @@ func (ps *positions) apply(e *record.Entry) (after position, ok, stale bool) {
 		return position{}, true, false
 	}
 	key := ps.key(e.Room)
+	if _, is := chat.SnapshotOf(e); is {
+		return ps.applySnapshot(key, e)
+	}
 	at, known := ps.of[key]
 	to := position{generation: e.Generation, offset: e.Offset}
 	ok = true
@@ -65,4 +69,17 @@ func (ps *positions) apply(e *record.Entry) (after position, ok, stale bool) {
 	}
 	ps.set(key, to)
 	return at, ok, false
+}
+
+// applySnapshot is apply for a message as it stands. Its entry has the position of its room, and is none of the publications.
+func (ps *positions) applySnapshot(key uint64, e *record.Entry) (after position, ok, stale bool) {
+	at, known := ps.of[key]
+	switch {
+	case known && e.Generation < at.generation:
+		return at, true, true
+	case known && e.Generation == at.generation && e.Offset <= at.offset:
+		return at, true, false
+	}
+	ps.set(key, position{generation: e.Generation, offset: max(at.offset, e.Offset)})
+	return at, !known || at.least || e.Generation > at.generation, false
 }

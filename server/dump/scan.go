@@ -30,7 +30,8 @@ type scan struct {
 	entry   func(at place, e *record.Entry) error
 
 	Totals
-	term uint64 // of the last record that counts
+	term   uint64 // of the last record that counts
+	fenced bool   // the last fence is that of a node of a cluster
 }
 
 // Totals are what a log has.
@@ -97,6 +98,9 @@ func (s *scan) record(seq uint64, b []byte) error {
 	s.Records++
 	s.Bytes += int64(len(b))
 	h, entries, err := record.Open(b)
+	if err == nil && s.fenced && h.Term < s.term && h.Expected == seq-1 {
+		return nil // of an owner before the fence, whose record before this one was refused: nobody has an acknowledgement
+	}
 	if err == nil && (h.Term < s.term || h.Expected != seq-1) {
 		err = fmt.Errorf("%w: term %d after %d, written to follow record %d: the server does not apply it", errStale, h.Term, s.term, h.Expected)
 	}
@@ -115,6 +119,9 @@ func (s *scan) record(seq uint64, b []byte) error {
 			return nil
 		}
 		s.Entries++
+		if e.Kind == record.Fence {
+			s.fenced = len(e.Data) > 0
+		}
 		if err := s.entry(place{seq, entries.Entries()}, &e); err != nil {
 			return err
 		}

@@ -32,22 +32,23 @@ const (
 // net/http could handle the handshakes too, and does if one follows another request. But it allocates 12 KB for each: at thousands of
 // handshakes per second, the garbage collector would cost more than the handshake.
 type Acceptor struct {
-	*netpoll.Listener
-	Edge        *Edge
-	Log         *slog.Logger
-	logLimit    rate.Sometimes
-	sockets     *netpoll.Acceptor
-	HTTP        chan net.Conn            // connections for net/http
-	HTTPWithKey chan net.Conn            // connections for net/http with a valid API key: these go first
-	slots       chan struct{}            // has an entry for each connection of HTTP whose request is active
-	readers     sync.WaitGroup           // goroutines that read a head
-	tls         *tlshandshake.Handshaker // nil for plain TCP; constant
+	*netpoll.Listener // nil for that of Mount
+	Edge              *Edge
+	Log               *slog.Logger
+	logLimit          rate.Sometimes
+	sockets           *netpoll.Acceptor
+	HTTP              chan net.Conn            // connections for net/http
+	HTTPWithKey       chan net.Conn            // connections for net/http with a valid API key: these go first
+	slots             chan struct{}            // has an entry for each connection of HTTP whose request is active
+	readers           sync.WaitGroup           // goroutines that read a head
+	tls               *tlshandshake.Handshaker // nil for plain TCP; constant
 
 	proxyHeaders *proxyHeaders // constant
 
-	head   [firstRead]byte // owned by Run
-	Closed chan struct{}
-	close  func() error
+	head    [firstRead]byte // owned by Run
+	serving chan struct{}   // of Mount: closed by Run
+	Closed  chan struct{}
+	close   func() error
 }
 
 // ListenOptions delay the accept until the first bytes of a head arrive, for at most HeadTimeout.
@@ -71,11 +72,20 @@ func (e *Edge) Listen(port Port) (*Acceptor, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	ac := &Acceptor{
-		Listener: listener,
-		sockets:  sockets,
-		Edge:     e,
-		tls:      port.TLS,
+	ac := e.newAcceptor(port)
+	ac.Listener, ac.sockets = listener, sockets
+	ac.setClose(func() error { return errors.Join(sockets.Close(), listener.Close()) })
+	if !e.listens {
+		e.listens, e.loopback = true, origin.IsLoopback(ac.Addr())
+	}
+	return ac, nil
+}
+
+// newAcceptor returns the Acceptor of a port that is not open.
+func (e *Edge) newAcceptor(port Port) *Acceptor {
+	return &Acceptor{
+		Edge: e,
+		tls:  port.TLS,
 		proxyHeaders: &proxyHeaders{
 			edge: e, log: e.log, logLimit: logqueue.EverySecond(), required: port.ProxyProtocol, overTLS: port.TLS != nil,
 		},
@@ -86,14 +96,28 @@ func (e *Edge) Listen(port Port) (*Acceptor, error) {
 		slots:       make(chan struct{}, maxActive),
 		Closed:      make(chan struct{}),
 	}
+}
+
+// setClose sets what Close does, once.
+func (ac *Acceptor) setClose(closePort func() error) {
 	ac.close = sync.OnceValue(func() error {
 		close(ac.Closed)
-		return errors.Join(sockets.Close(), listener.Close())
+		return closePort()
 	})
-	if !e.listens {
-		e.listens, e.loopback = true, origin.IsLoopback(ac.Addr())
+}
+
+// mountAddr is the address of an Acceptor without a port.
+type mountAddr struct{}
+
+func (mountAddr) Network() string { return "handler" }
+func (mountAddr) String() string  { return "handler" }
+
+// Addr returns the address of the port.
+func (ac *Acceptor) Addr() net.Addr {
+	if ac.Listener == nil {
+		return mountAddr{}
 	}
-	return ac, nil
+	return ac.Listener.Addr()
 }
 
 // Close stops Run and Accept. Pending connections stay open.
@@ -130,6 +154,11 @@ func (ac *Acceptor) Accept() (net.Conn, error) {
 // Run accepts connections until Close. If the process has no free descriptor, it closes a pending connection and waits a little: repeated
 // failing accepts would use a whole core.
 func (ac *Acceptor) Run() error {
+	if ac.Listener == nil {
+		close(ac.serving)
+		<-ac.Closed
+		return nil
+	}
 	for {
 		a, err := ac.sockets.Accept()
 		switch {

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"log/slog"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -35,8 +34,7 @@ type Edge struct {
 
 	sessions *session.Sessions
 	hooks    *session.Hooks
-	api      *api.API     // used while it serves this port
-	page     http.Handler // for all other paths
+	api      *api.API // used while it serves this port
 
 	Pending     *Pending
 	IdleTimeout time.Duration     // of an HTTP connection without a request
@@ -66,6 +64,7 @@ type Config struct {
 	RateConnectionsAddress int           // new connections per second from one address; 0 for no limit
 	Fallback               bool          // the HTTP fallbacks are on
 	PingTimeout            time.Duration // for the peer of an HTTP fallback to acknowledge a ping
+	Page                   web.Options
 }
 
 // New returns an Edge that does not listen. It serves a while that is on the public port.
@@ -79,7 +78,6 @@ func New(cfg Config, h *session.Sessions, a *api.API, m *metrics.Metrics, log *s
 		sessions:     h,
 		hooks:        h.Hooks,
 		api:          a,
-		page:         web.Handler(),
 		IdleTimeout:  keepAliveTimeout,
 		tick:         h.Clock.Tick,
 		Guests:       NewGuests(),

@@ -38,7 +38,7 @@ func (e *Edge) routes() http.Handler {
 		case e.isAPI(r):
 			e.api.ServeHTTP(w, r)
 		default:
-			e.page.ServeHTTP(w, r)
+			e.rules.Load().page.ServeHTTP(w, r)
 		}
 	}))
 }

@@ -2,21 +2,24 @@ package edge
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/throng-chat/throng/server/origin"
+	"github.com/throng-chat/throng/server/web"
 )
 
 // rules are the settings of the public port that a reload replaces. They are immutable.
 type rules struct {
 	origins        origin.Allowed
 	hosts          origin.Hosts
-	countsAtAccept bool // connections count for their address from the accept on
+	page           http.Handler // for the paths that are not those of an endpoint
+	countsAtAccept bool         // connections count for their address from the accept on
 }
 
-// Prepare checks settings that replace Hosts, Origins and the limits of addresses. The others stay. use puts them into use: requests and
+// Prepare checks settings that replace Hosts, Origins, Page and the limits of addresses. The others stay. use puts them into use: requests and
 // connections that arrive from then on have them. Any goroutine may call both.
 func (e *Edge) Prepare(cfg Config) (use func(), err error) {
-	to := &rules{hosts: cfg.Hosts, countsAtAccept: cfg.MaxConnectionsAddress > 0}
+	to := &rules{hosts: cfg.Hosts, page: web.Handler(cfg.Page), countsAtAccept: cfg.MaxConnectionsAddress > 0}
 	if to.origins, err = origin.Parse(cfg.Origins); err != nil {
 		return nil, fmt.Errorf("origin: must be %w", err)
 	}

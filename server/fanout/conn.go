@@ -134,6 +134,14 @@ func (c *Conn) Address() string {
 	return remote.String()
 }
 
+// description returns the description of c, empty if its handler has none. Any goroutine may call it.
+func (c *Conn) description() Description {
+	if d, ok := c.Handler.(Described); ok {
+		return d.Describe()
+	}
+	return Description{}
+}
+
 // AddressKey returns the key under which the client's address is counted (limiter.AddressKey).
 func (c *Conn) AddressKey() netip.Addr {
 	if at := c.Handler.Address(); at.IsValid() {

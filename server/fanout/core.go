@@ -3,6 +3,7 @@ package fanout
 import (
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -26,6 +27,7 @@ type Core struct {
 	Draining   atomic.Bool
 	Retained   atomic.Int64       // bytes that all outboxes retain
 	Unfinished *unfinished[*Conn] // messages that have begun and not ended
+	closes     closes
 }
 
 // deadlines has the deadlines of connections. Any goroutine may call it.
@@ -56,6 +58,7 @@ func (core *Core) Leave(c *Conn) {
 	c.SetReason(ClosedAbnormally)
 	reason := c.Reason()
 	core.Metrics.Closes[reason].Inc()
+	core.closes.note(Closed{c.description(), c.ID, c.Address(), reason, time.Now()})
 	if reason == ClosedSlow {
 		core.slow.Do(func() {
 			core.Log.Warn("slow consumer closed; logged at most once per second", "conn", c.ID, "address", c.Address())

@@ -46,14 +46,15 @@ func (c *Conn) Stats() Stats {
 	return s
 }
 
-// Page calls see for connections with an id above after, in ascending order, at most most of each shard. If room is not empty, only members
-// of that room count. see is called on the shards, one at a time. Page must not be called on the loop or on a shard.
-func (e *Engine) Page(after uint64, most int, room string, see func(*Conn)) {
+// Page calls see for connections with an id above after, in ascending order, at most most of each shard. If room or user is not empty, only
+// members of that room, or connections of that user, count. see is called on the shards, one at a time. Page must not be called on the loop or on
+// a shard.
+func (e *Engine) Page(after uint64, most int, room, user string, see func(*Conn)) {
 	var found []*Conn
 	e.Call(func(s *Shard) {
 		found = found[:0]
 		for _, c := range s.Conns {
-			if c.ID > after && (room == "" || slices.Contains(c.audienceNames(), room)) {
+			if c.ID > after && (room == "" || slices.Contains(c.audienceNames(), room)) && (user == "" || c.description().User == user) {
 				found = append(found, c)
 			}
 		}
@@ -92,3 +93,62 @@ func (e *Engine) Counts() (n Counts) {
 	}
 	return n
 }
+
+// LastCloses returns the connections that were closed last, the last one first. Any goroutine may call it.
+func (e *Engine) LastCloses() []Closed { return e.closes.list() }
+
+// Survey returns the last survey of each shard, merged, and asks the shards for the next one. It does not block, also if a shard does. late is the
+// time for which a shard has not answered; 0 if all have.
+func (e *Engine) Survey(now time.Time) (all Survey, late time.Duration) {
+	for _, s := range e.Shards {
+		if last := s.surveyor.last.Load(); last != nil {
+			all.Slow += last.Slow
+			all.HalfFull += last.HalfFull
+			all.Deepest = append(all.Deepest, last.Deepest...)
+		}
+		if !s.surveyor.asked.CompareAndSwap(0, now.UnixNano()) {
+			if asked := s.surveyor.asked.Load(); asked != 0 { // it may have answered in between
+				late = max(late, now.Sub(time.Unix(0, asked)))
+			}
+			continue
+		}
+		s.Post(Job{Do: CallBack, Call: func() {
+			s.surveyor.last.Store(s.survey())
+			s.surveyor.asked.Store(0)
+		}})
+	}
+	all.Deepest = deepest(all.Deepest)
+	return all, late
+}
+
+// survey returns the survey of the shard's connections. Called on the shard.
+func (s *Shard) survey() *Survey {
+	half, now := s.Core.Limits().MaxUnsent/2, s.Core.Clock.Tick()
+	deepest := make([]*Conn, 0, queuesSurveyed+1) // not all are sorted: there may be thousands
+	found := &Survey{}
+	for _, c := range s.SlowConsumers {
+		if c.Out == nil || c.Out.Bytes == 0 {
+			continue
+		}
+		found.Slow++
+		if c.Out.ownWaiting() > half {
+			found.HalfFull++
+		}
+		at, _ := slices.BinarySearchFunc(deepest, c, func(a, b *Conn) int { return cmp.Compare(b.Out.Bytes, a.Out.Bytes) })
+		if at < queuesSurveyed {
+			deepest = slices.Insert(deepest, at, c)
+			deepest = deepest[:min(len(deepest), queuesSurveyed)]
+		}
+	}
+	for _, c := range deepest {
+		q := Queue{c.description(), c.ID, c.Address(), c.Out.Bytes, 0}
+		if since := c.Stalled.Load(); since != 0 {
+			q.Stalled = time.Duration(uint32(now)-since) * TickLength
+		}
+		found.Deepest = append(found.Deepest, q)
+	}
+	return found
+}
+
+// Unanswered returns the time for which a poller has not answered its probe; 0 if all have. Any goroutine may call it.
+func (e *Engine) Unanswered(now time.Time) time.Duration { return e.Pollers.unanswered(now) }

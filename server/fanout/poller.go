@@ -55,10 +55,25 @@ func (ps *pollers) probe(now time.Time) {
 		return
 	}
 	ps.probed = now
+	ps.note(now)
+	ps.wakeAll()
+}
+
+// note notes the time of a probe at each poller that has answered the one before. A probe that is not answered keeps its time.
+func (ps *pollers) note(now time.Time) {
 	for _, p := range ps.Pollers {
-		p.probed.Store(now.UnixNano())
-		p.wake()
+		p.probed.CompareAndSwap(0, now.UnixNano())
 	}
+}
+
+// unanswered returns the age of the oldest probe that is not answered, 0 for none. Any goroutine may call it.
+func (ps *pollers) unanswered(now time.Time) (oldest time.Duration) {
+	for _, p := range ps.Pollers {
+		if at := p.probed.Load(); at != 0 {
+			oldest = max(oldest, now.Sub(time.Unix(0, at)))
+		}
+	}
+	return oldest
 }
 
 // resumePaced wakes the pollers that have paced connections. Called on the heartbeat, at each tick.

@@ -50,6 +50,8 @@ type Shard struct {
 
 	anyWritable atomic.Bool // some slow consumer's socket accepts bytes again. Set by the loop
 
+	surveyor surveyor
+
 	// Written by Run, read by the metrics.
 	unsent     atomic.Int64  // bytes in outboxes
 	retained   shardRetained // bytes that those outboxes retain

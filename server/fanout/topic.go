@@ -15,6 +15,7 @@ type Audience struct {
 	Mu    *sync.Mutex // the owner's lock. It guards Topics, and messages get their order under it
 
 	Topics []*Topic // guarded by Mu
+	counts Counted  // guarded by Mu
 
 	// Backlog is the number of bytes that were posted and are not written, summed over the shards. While it exceeds Limit, throng does not read
 	// from publishers (backpressure): memory stays bounded, and TCP makes the publishers wait.
@@ -23,6 +24,18 @@ type Audience struct {
 	paused  atomic.Bool // some poller waits until the backlog is under Limit
 
 	Retained atomic.Int64 // bytes that slow members make it retain, summed over the topics
+}
+
+// Counted is what was posted to an audience since the last TakeCountsLocked.
+type Counted struct {
+	Messages   uint64
+	Deliveries uint64 // a message counts once for each member that receives it
+}
+
+// TakeCountsLocked returns the counts, and begins again at 0. The owner's lock is held.
+func (a *Audience) TakeCountsLocked() (taken Counted) {
+	taken, a.counts = a.counts, Counted{}
+	return taken
 }
 
 // Message is a message to an audience. Any shard may call its methods, with formats that are encodings. The bytes that they return are shared
@@ -115,11 +128,13 @@ func (a *Audience) PostFrameLocked(frame []byte) (wake uint64) {
 
 func (a *Audience) postLocked(what Job, size int) (wake uint64) {
 	posted := 0
+	a.counts.Messages++
 	for _, t := range a.Topics {
 		if t.Members == 0 || what.Message != nil && !what.Message.ReceivedBy(t.Format.Encoding()) {
 			continue
 		}
 		posted += size
+		a.counts.Deliveries += uint64(t.Members)
 		what.Topic = t
 		wake |= t.Shard.Push(what)
 	}
@@ -150,6 +165,18 @@ func (t *Topic) EachMember(do func(*Member)) {
 	for _, m := range t.list {
 		do(m)
 	}
+}
+
+// MembersBefore calls do with at most most members whose places are below end, the last one first, and returns the end for the next call; 0 if
+// there are no more. The first call has math.MaxInt. A member that joins meanwhile has a place behind those of the calls, and one that leaves gives
+// its place to the last one: so a member that stays in the topic is among those of one of the calls. It must be called on the shard.
+func (t *Topic) MembersBefore(end, most int, do func(*Member)) (next int) {
+	end = min(end, len(t.list))
+	next = max(end-most, 0)
+	for i := end - 1; i >= next; i-- {
+		do(t.list[i])
+	}
+	return next
 }
 
 // leave ends the membership of m; a second call does nothing.

@@ -15,6 +15,11 @@ func (h *Home) Add(p Proposal, entries []record.Entry) error {
 	if err := h.cfg.Engine.Health().Err; err != nil {
 		return fmt.Errorf("%w: %w", ErrNotReady, err)
 	}
+	if no := h.cfg.Node; no != nil {
+		if err := no.Available(); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotReady, err)
+		}
+	}
 	size := sizeOf(entries)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,6 +102,9 @@ func (h *Home) Kick() {
 		if b == nil {
 			break
 		}
+		if b.renews {
+			h.renew(b)
+		}
 		log, failures, header := h.log, h.failures, record.Header{Term: h.term, Expected: h.last}
 		h.last++
 		h.appends++
@@ -109,6 +117,7 @@ func (h *Home) Kick() {
 		log.Append(header.Expected, sealed, func(err error) {
 			if err == nil {
 				h.count(len(sealed), b.writer.Len(), time.Since(start))
+				h.cfg.Node.publish(b.seq, sealed)
 			}
 			h.done(failures, b, err)
 		})
@@ -163,9 +172,15 @@ func (h *Home) apply(b *batch) {
 	h.applying.Lock()
 	rec := &Record{Seq: b.seq, bytes: b.bytes, until: b.until}
 	h.records.add(rec)
+	if b.result != nil {
+		h.records.own += b.bytes
+	}
 	h.rooms.Commit(rec, b.proposals)
 	for i := range b.own {
 		h.rooms.Replay(rec, &b.own[i])
+		if b.renews {
+			h.fenced(b.term, &b.own[i])
+		}
 	}
 	h.mu.Lock()
 	h.appended = h.appended[1:] // b: no batch before it waits

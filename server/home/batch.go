@@ -21,6 +21,8 @@ type batch struct {
 	committed bool       // and being applied; guarded by Home.mu
 
 	own    []record.Entry // of a batch of the home itself
+	renews bool           // own is a fence of the same owner
+	term   uint64         // of that fence
 	result chan error     // of a batch of the home itself; has a place for the result
 }
 

@@ -13,6 +13,10 @@
 // The log loses its oldest records when half of them are not needed, or when it is too large (Run). Before that, the rooms propose again what only
 // these records have, a part at a time (Rooms.Carry), and the home appends a checkpoint.
 //
+// In a cluster, the rooms in memory have a log of another kind (Memory): each node has a copy, and an append does not wait. An owner may not have all
+// records of the one before it (Takeover): then its rooms get a new generation (Rooms.Fork). If the log has the records of another owner, the rooms begin
+// again with these (Rooms.Reset).
+//
 // State and its life: all of it is in the log. A restart replays the log before it serves (Open). A reload of the configuration changes
 // nothing here. On a second node, a fence ends the appends of this one.
 package home

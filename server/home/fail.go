@@ -11,8 +11,16 @@ var errTimeout = errors.New("the disk does not answer")
 // tickLength is the time between two calls of Tick.
 const tickLength = 500 * time.Millisecond
 
-// Tick checks whether an append has taken too long. Called on the heartbeat, which does not advance while the process is suspended.
+// Tick checks whether an append has taken too long, and whether the log has failed without an append: then it is open again before the next
+// publication. Called on the heartbeat, which does not advance while the process is suspended.
 func (h *Home) Tick() {
+	h.mu.Lock()
+	log := h.log
+	h.mu.Unlock()
+	var failed error
+	if log != nil {
+		failed = log.Err()
+	}
 	limit := h.cfg.Ticks
 	if limit == 0 {
 		limit = int(AppendTimeout/tickLength) + 1
@@ -20,6 +28,10 @@ func (h *Home) Tick() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ticks++
+	if failed != nil && h.state == Ready && h.log == log {
+		h.failLocked(failed)
+		return
+	}
 	for _, b := range h.appended {
 		if !b.committed && h.ticks-b.since > limit {
 			h.failLocked(fmt.Errorf("%w: an append took %v", errTimeout, time.Duration(limit)*tickLength))
@@ -40,6 +52,12 @@ func (h *Home) failLocked(err error) {
 			h.last = b.seq - 1
 			h.discarded = append(h.discarded, h.appended[i:]...)
 			h.appended = h.appended[:i:i]
+			break
+		}
+	}
+	for _, b := range h.discarded {
+		if b.renews && len(b.own) > 0 {
+			h.term = b.own[0].Offset // of the fence before
 			break
 		}
 	}

@@ -11,9 +11,6 @@ import (
 	"github.com/throng-chat/throng/server/record"
 )
 
-// AppendTimeout is the time for one append. After it the log is opened again, because the disk does not answer.
-const AppendTimeout = 5 * time.Second
-
 // MaxUncommitted is the limit of the bytes that are proposed and not committed, in all rooms together. Beyond it, Add returns ErrBusy.
 const MaxUncommitted = 64 << 20
 
@@ -34,11 +31,20 @@ type Rooms interface {
 	Discard(proposals []Proposal)
 	// Replay applies an entry that is in the log. It refers to memory that is lent for the call.
 	Replay(in *Record, e *record.Entry)
+	// Applied is called after all entries of a record were replayed.
+	Applied(seq uint64)
 	// Lost is called if the entries of the record number seq, and perhaps of records before it, are lost. rooms is nil if their rooms are
 	// unknown.
 	Lost(seq uint64, rooms []string)
-	// Repairs returns entries for the log at the end of a replay. The home calls Replay with them after their commit.
-	Repairs() []record.Entry
+	// Repairs returns entries for the log at the end of a replay. The home calls Replay with them after their commit. Until then, each replay
+	// ends with all of them. needed: without them, clients could recover although publications are lost.
+	Repairs() (entries []record.Entry, needed bool)
+	// Reset drops all state: the log is replayed from its beginning. Restored ends that replay, and the subscriptions that need a position.
+	Reset()
+	Restored()
+	// Fork notes that this node becomes the owner without all records of the owner before it. Repairs then gives all rooms a new generation: a
+	// position of the generation before it counts up to where the room is now. With alone, the subscriptions with a position end when that is done.
+	Fork(alone bool)
 	// Kept returns the bytes of what Carry may have to propose, about.
 	Kept() int64
 	// Carry proposes again what only records up to seq have, a part at a time: the home calls it until more is false. It leaves out what
@@ -57,6 +63,7 @@ type Config struct {
 	Ticks    int           // calls of Tick until an append has taken too long; 0: as many as AppendTimeout has
 	KeepKeys time.Duration // a record with an idempotency key stays so long
 	Retry    time.Duration // the first wait between attempts to open the log; 0: 50 ms. It doubles up to a second
+	Node     *Node         // the node of a cluster; nil on one node
 	Metrics  *metrics.Durable
 	Log      *slog.Logger // must not block
 }
@@ -70,9 +77,11 @@ type Home struct {
 	// applying is held while the log changes the rooms: commits, discards, replays, checkpoints. No other lock is held when it is taken.
 	applying sync.Mutex
 	records  recordList // guarded by applying
+	short    int        // replays in a row that ended before the last record that is applied; guarded by applying
 
 	failed chan struct{} // has a value after a failure
 	toTrim chan struct{} // has a value if records can be removed
+	behind chan struct{} // has a value if the owner has committed records that are not applied
 
 	mu        sync.Mutex // a leaf
 	state     State
@@ -91,6 +100,10 @@ type Home struct {
 	appending bool          // some goroutine appends
 	ticks     int           // calls of Tick
 	drained   chan struct{} // closed when nothing is pending; nil before Close
+
+	// Of a node of a cluster.
+	heard uint64 // number of the newest record that another node has committed, as far as known
+	owner Owner  // of the last fence
 }
 
 // State is what a home does.
@@ -100,15 +113,26 @@ type State uint8
 const (
 	Opening State = iota // replays the log
 	Ready
-	Failed  // the log cannot be used, and is opened again
-	Closing // no proposal is accepted
+	Failed    // the log cannot be used, and is opened again
+	Closing   // no proposal is accepted
+	Following // another node appends, or nobody
 )
 
-func (s State) String() string { return [...]string{"opening", "ready", "failed", "closing"}[s] }
+func (s State) String() string {
+	return [...]string{"opening", "ready", "failed", "closing", "following"}[s]
+}
 
 // New returns a home that is not open.
 func New(cfg Config, rooms Rooms) *Home {
-	return &Home{cfg: cfg, rooms: rooms, failed: make(chan struct{}, 1), toTrim: make(chan struct{}, 1)}
+	return &Home{cfg: cfg, rooms: rooms, failed: make(chan struct{}, 1), toTrim: make(chan struct{}, 1), behind: make(chan struct{}, 1)}
+}
+
+// kind returns what the rooms of the log are, for operators.
+func (h *Home) kind() string {
+	if h.cfg.Node.memory() != nil {
+		return "rooms in memory"
+	}
+	return "durable rooms"
 }
 
 // ID returns the identity of the log. Call it after Open.

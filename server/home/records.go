@@ -28,6 +28,9 @@ type recordList struct {
 	bytes int64 // of list
 	dead  []*Record
 	freed int64 // bytes of dead
+
+	trimming bool  // a trim appends its records
+	own      int64 // bytes of the records that the last trim appended for itself
 }
 
 // add adds the newest record.
@@ -57,10 +60,18 @@ func (rl *recordList) kill() {
 const minTrim = 1. / 64
 
 // excess reports whether a trim is due: the dead records are half of the log, or the log is larger than maxBytes. kept is the bytes of what
-// the rooms carry forward (Rooms.Carry), which the dead records may have: a trim appends at most half of what it removes.
+// the rooms carry forward (Rooms.Carry), which the dead records may have: a trim appends at most half of what it removes, about. So the
+// records of a trim, which die at once, do not make another one due.
 func (rl *recordList) excess(maxBytes, kept int64) bool {
-	return rl.freed >= max(int64(minTrim*float64(maxBytes)), rl.bytes, 2*kept) || rl.bytes+rl.freed > maxBytes
+	if rl.trimming {
+		return false // its end decides
+	}
+	return rl.freed >= max(int64(minTrim*float64(maxBytes)), rl.bytes, 2*(kept+rl.own)) || rl.bytes+rl.freed > maxBytes
 }
+
+// begin notes that a trim begins to append its records, and end that it has ended.
+func (rl *recordList) begin() { rl.trimming, rl.own = true, 0 }
+func (rl *recordList) end()   { rl.trimming = false }
 
 // cut decides which records a trim removes, and returns the number of the newest of them; 0 for none. A log above maxBytes loses its oldest
 // records until an eighth of it is free: also those with references, and above twice maxBytes also those with recent idempotency keys.
@@ -93,4 +104,19 @@ func (rec *Record) keep(until time.Time) {
 	if until.After(rec.until) {
 		rec.until = until
 	}
+}
+
+// endOfKey returns the end of an idempotency key. A time in the future counts as now: the clock was set back, or that of another node is ahead.
+func (h *Home) endOfKey(unixMilli int64) time.Time {
+	end := time.UnixMilli(unixMilli).Add(h.cfg.KeepKeys)
+	if most := time.Now().Add(h.cfg.KeepKeys); end.After(most) {
+		return most
+	}
+	return end
+}
+
+// forgetDead forgets the dead records on a node that follows: the owner of the log removes them.
+func (rl *recordList) forgetDead() {
+	clear(rl.dead)
+	rl.dead, rl.freed = rl.dead[:0], 0
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/throng-chat/throng/server/broker"
 )
 
 // Waits between attempts to open the log.
@@ -24,12 +26,14 @@ func (h *Home) Run(ctx context.Context) {
 			h.recover(ctx)
 		case <-h.toTrim:
 			h.trim(ctx)
+		case <-h.behind:
+			h.catchUp(ctx)
 		}
 	}
 }
 
 // Due reports whether Run has something to do.
-func (h *Home) Due() bool { return len(h.failed)+len(h.toTrim) > 0 }
+func (h *Home) Due() bool { return len(h.failed)+len(h.toTrim)+len(h.behind) > 0 }
 
 // Maintain does what Run has to do now, and returns false if that is nothing. It is for tests without Run.
 func (h *Home) Maintain(ctx context.Context) bool {
@@ -38,6 +42,8 @@ func (h *Home) Maintain(ctx context.Context) bool {
 		h.recover(ctx)
 	case <-h.toTrim:
 		h.trim(ctx)
+	case <-h.behind:
+		h.catchUp(ctx)
 	default:
 		return false
 	}
@@ -50,16 +56,24 @@ func (h *Home) recover(ctx context.Context) {
 	log, cause := h.log, h.cause
 	h.mu.Unlock()
 	h.cfg.Metrics.Failures.Inc()
-	h.cfg.Log.Error("the log of durable rooms failed: publications in durable rooms are rejected until it is open again", "error", cause)
+	if errors.Is(cause, broker.ErrFenced) {
+		h.cfg.Log.Warn("another node owns the log of "+h.kind()+" now", "error", cause)
+	} else {
+		h.cfg.Log.Error("the log of "+h.kind()+" failed: publications in "+h.kind()+" are rejected until it is open again", "error", cause)
+	}
 	h.discard()
 	log.Close()
 	first := cmp.Or(h.cfg.Retry, firstRetry)
 	for wait := first; ; wait = min(2*wait, lastRetry*first) {
 		if err := h.cfg.Engine.Health().Err; err == nil {
-			if err := h.Open(ctx); err == nil || errors.Is(err, errReplaced) {
+			open := h.Open
+			if h.cfg.Node != nil {
+				open = h.Follow
+			}
+			if err := open(ctx); err == nil || errors.Is(err, errReplaced) {
 				return
 			} else if ctx.Err() == nil {
-				h.cfg.Log.Warn("durable rooms are not available", "error", err, "retry_in", wait.String())
+				h.cfg.Log.Warn(h.kind()+" are not available", "error", err, "retry_in", wait.String())
 			}
 		}
 		select {
@@ -74,25 +88,41 @@ func (h *Home) recover(ctx context.Context) {
 func (h *Home) trim(ctx context.Context) {
 	h.applying.Lock()
 	seq := h.records.cut(h.cfg.MaxBytes, time.Now())
+	if seq > 0 {
+		h.records.begin()
+	}
 	h.applying.Unlock()
 	if seq == 0 {
 		return
 	}
+	removed := h.remove(ctx, seq)
+	h.applying.Lock()
+	defer h.applying.Unlock()
+	h.records.end()
+	if !removed {
+		return // the next commit makes a trim due again
+	}
+	h.records.removed(seq)
+	h.cfg.Metrics.Trims.Inc()
+	if h.records.excess(h.cfg.MaxBytes, h.rooms.Kept()) {
+		signal(h.toTrim)
+	}
+}
+
+// remove removes the records up to seq, after it has appended again what only they have.
+func (h *Home) remove(ctx context.Context, seq uint64) (removed bool) {
 	if err := h.keep(ctx, seq); err != nil {
 		h.cfg.Log.Warn("append a checkpoint of durable rooms", "error", err)
-		return // the next commit makes a trim due again
+		return false
 	}
 	h.mu.Lock()
 	log := h.log
 	h.mu.Unlock()
 	if err := log.Trim(ctx, seq); err != nil {
 		h.cfg.Log.Warn("remove old records of durable rooms", "up_to", seq, "error", err)
-		return
+		return false
 	}
-	h.applying.Lock()
-	defer h.applying.Unlock()
-	h.records.removed(seq)
-	h.cfg.Metrics.Trims.Inc()
+	return true
 }
 
 // keep appends again what only records up to seq have.
@@ -153,6 +183,23 @@ func (h *Home) appendBatch(ctx context.Context, b *batch) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// HandOver is Close on a node of a cluster that stops: then it follows the next owner of the log, whose records its clients still receive.
+func (h *Home) HandOver(ctx context.Context) error {
+	err := h.Close(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.drained = nil
+	switch {
+	case h.state != Closing:
+	case err != nil:
+		h.state = Failed
+		h.failLocked(err)
+	default:
+		h.state = Following
+	}
+	return err
 }
 
 // Close stops accepting proposals, and waits until those that were accepted are committed or discarded, or until ctx ends. Run must still

@@ -1,5 +1,5 @@
 // Package importing converts the export of another chat server into the lines that throng data import reads (docs/data.md): messages, replies,
-// edits, reactions and pins of chat rooms, by the data format of server/CHAT.md.
+// edits, reactions and pins of chat rooms, by the data format of docs/chat.md.
 //
 //	Mattermost: JSON lines, or a ZIP archive with them --> converter --> sorter --> lines, in the order of time
 //	Slack:      ZIP archive or directory               -->

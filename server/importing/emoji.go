@@ -32,7 +32,7 @@ var tones = []struct{ slack, mattermost, rune string }{
 	{"::skin-tone-6", "_dark_skin_tone", "\U0001F3FF"},
 }
 
-// maxEmojiName is the limit of the bytes of a name. CHAT.md allows an emoji of 64 bytes.
+// maxEmojiName is the limit of the bytes of a name. docs/chat.md allows an emoji of 64 bytes.
 const maxEmojiName = 60
 
 // emoji returns the characters of an emoji by its name, and the name between colons for a custom emoji; "" if the name is too long.

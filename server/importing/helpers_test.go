@@ -23,6 +23,7 @@ type line struct {
 	ConnInfo  struct{ Name string } `json:"conn_info"`
 	Data      json.RawMessage
 	Change    bool
+	Notice    bool
 }
 
 // short returns the lines as text: room, offset, user and data.
@@ -40,8 +41,8 @@ func short(t *testing.T, out string) string {
 			b.WriteString(strings.Join([]string{l.Kind, l.Room, l.Key, string(l.Data)}, " ") + "\n")
 			continue
 		}
-		if l.Change != strings.Contains(string(l.Data), `"of":`) {
-			t.Errorf("%s: change is wrong", text)
+		if l.Change != strings.Contains(string(l.Data), `"of":`) || l.Notice != l.Change {
+			t.Errorf("%s: change or notice is wrong", text)
 		}
 		b.WriteString(strings.Join([]string{l.Room, string('0' + rune(l.Offset)), l.User, string(l.Data)}, " ") + "\n")
 	}

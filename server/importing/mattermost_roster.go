@@ -35,7 +35,7 @@ func (mm *mattermost) memberships(u *mattermostUser) error {
 	})
 }
 
-// directChannel adds the members of a group. The members of a direct room are in its name.
+// directChannel adds the members of a group. A direct room has members from its first message on.
 func (mm *mattermost) directChannel(d *mattermostDirect) error {
 	names := d.Members
 	for _, participant := range d.Participants {

@@ -38,6 +38,8 @@ value private:group/132e77aa0f2484e9 i {"title":"ann, bob, carl.c"}
 value private:group/132e77aa0f2484e9 m/ann "member"
 value private:group/132e77aa0f2484e9 m/bob "member"
 value private:group/132e77aa0f2484e9 m/carl.c "member"
+value dialog#ann,bob m/ann "member"
+value dialog#ann,bob m/bob "member"
 chat:acme/town-square 1 ann {"id":"m12","text":"First"}
 chat:acme/town-square 2  {"type":"pin","of":"m12","on":true}
 private:acme/plans 1 ann {"id":"m15","text":"A secret"}
@@ -71,7 +73,7 @@ chat:acme/town-square ; carl.c {"id":"m11.2","text":"data/2026/plan.png","thread
 	})
 	reasons(t, report.Changed, map[string]int{"a message has the names of its files, not the files": 1})
 	report.Skipped, report.Changed = nil, nil
-	if want := (Report{Users: 4, Rooms: 4, Members: 6, Messages: 8, Replies: 2, Edits: 1, Reactions: 4, Pins: 1}); !reflect.DeepEqual(report, want) {
+	if want := (Report{Users: 4, Rooms: 4, Members: 8, Messages: 8, Replies: 2, Edits: 1, Reactions: 4, Pins: 1}); !reflect.DeepEqual(report, want) {
 		t.Errorf("got %+v, want %+v", report, want)
 	}
 }
@@ -89,7 +91,9 @@ func TestUsersAreNamedByTheirEmails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `dialog#ann@example.org,deploy 1 ann@example.org {"id":"m4","text":"@deploy","mentions":["deploy"]}
+	const want = `value dialog#ann@example.org,deploy m/ann@example.org "member"
+value dialog#ann@example.org,deploy m/deploy "member"
+dialog#ann@example.org,deploy 1 ann@example.org {"id":"m4","text":"@deploy","mentions":["deploy"]}
 dialog#ann@example.org,deploy 2 deploy {"id":"m5","text":"@ann","mentions":["ann@example.org"]}
 `
 	if got := short(t, out); got != want {

@@ -11,7 +11,7 @@ import (
 type Report struct {
 	Users     int // of the export
 	Rooms     int // with messages, members or a title
-	Members   int // of these rooms; direct rooms have theirs in their names
+	Members   int // of these rooms
 	Messages  int // replies included
 	Replies   int // messages of a thread
 	Edits     int

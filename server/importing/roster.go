@@ -1,6 +1,9 @@
 package importing
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Roles of members, as server/roster has them.
 const (
@@ -44,6 +47,20 @@ func (wr *writer) member(room string, p person, role string) error {
 	}
 	wr.members[room]++
 	return wr.value(room, "m/"+p.user, aMember, role)
+}
+
+// listDirect makes the two users of a direct room its members, with its first message: both find the room in their lists, as they do if they write
+// that message to the server.
+func (wr *writer) listDirect(room string) error {
+	_, users, direct := strings.Cut(room, "#")
+	a, b, two := strings.Cut(users, ",")
+	if !direct || !two || wr.members[room] > 0 {
+		return nil
+	}
+	if err := wr.member(room, person{user: a}, member); err != nil {
+		return err
+	}
+	return wr.member(room, person{user: b}, member)
 }
 
 // value adds the line of a value. Values are before publications.

@@ -52,6 +52,8 @@ value private:mpdm-ann--bob--carl-1 i {"title":"mpdm-ann--bob--carl-1"}
 value private:mpdm-ann--bob--carl-1 m/ann "member"
 value private:mpdm-ann--bob--carl-1 m/bob "member"
 value private:mpdm-ann--bob--carl-1 m/carl "member"
+value dialog#ann,bob m/ann "member"
+value dialog#ann,bob m/bob "member"
 chat:general 1 ann {"id":"1764410400.000100","text":"First & the plan (https://example.org/a?b=1&c=2), see #empty"}
 chat:general 2 bob {"type":"pin","of":"1764410400.000100","on":true}
 private:plans 1 ann {"id":"1764410410.000000","text":"A secret"}
@@ -83,7 +85,7 @@ chat:general > ann {"id":"1764410730.000800","text":"A reply to what was deleted
 				"reply without the first message of its thread is a message":    1,
 			})
 			report.Skipped, report.Changed = nil, nil
-			if want := (Report{Users: 3, Rooms: 5, Members: 8, Messages: 11, Replies: 3, Edits: 1, Deleted: 1, Reactions: 4, Pins: 1}); !reflect.DeepEqual(report, want) {
+			if want := (Report{Users: 3, Rooms: 5, Members: 10, Messages: 11, Replies: 3, Edits: 1, Deleted: 1, Reactions: 4, Pins: 1}); !reflect.DeepEqual(report, want) {
 				t.Errorf("got %+v, want %+v", report, want)
 			}
 		})

@@ -45,7 +45,7 @@ func newWriter() *writer {
 
 func (wr *writer) close() { wr.sorter.close() }
 
-// Data of publications, as server/CHAT.md specifies it.
+// Data of publications, as docs/chat.md specifies it.
 type (
 	messageData struct {
 		ID       string       `json:"id"`
@@ -79,6 +79,7 @@ type lineFields struct {
 	ConnInfo *connInfo `json:"conn_info,omitempty"`
 	Data     any       `json:"data"`
 	Change   bool      `json:"change,omitempty"`
+	Notice   bool      `json:"notice,omitempty"` // the change counts as checked: a pin has no user who may pin
 }
 
 type connInfo struct {
@@ -107,6 +108,9 @@ func (wr *writer) message(m *message) (ok bool, err error) {
 	}
 	it := item{micro: m.micro, kind: m.kind(), room: m.room, message: m.id}
 	if err := wr.add(it, lineFields{User: m.author.user, ConnInfo: infoOf(m.author), Data: wr.dataOf(m)}); err != nil {
+		return false, err
+	}
+	if err := wr.listDirect(m.room); err != nil {
 		return false, err
 	}
 	if m.edited == 0 || m.deleted {
@@ -197,7 +201,7 @@ func (wr *writer) change(m *message, k kind, by person, micro int64, data change
 		micro = m.micro
 	}
 	it := item{micro: max(micro, m.micro), kind: k, room: m.room}
-	return wr.add(it, lineFields{User: by.user, ConnInfo: infoOf(by), Data: data, Change: true})
+	return wr.add(it, lineFields{User: by.user, ConnInfo: infoOf(by), Data: data, Change: true, Notice: true})
 }
 
 func infoOf(p person) *connInfo {

@@ -12,6 +12,7 @@ type Durable struct {
 	Failures prometheus.Counter
 	Damaged  prometheus.Counter
 	Trims    prometheus.Counter
+	Missed   prometheus.Counter
 }
 
 func (m *Metrics) ofDurable() {
@@ -23,5 +24,6 @@ func (m *Metrics) ofDurable() {
 	d.Rejected = m.counter("throng_durable_rejected_total", "Publications in durable rooms that were rejected with a temporary error, because the disk did not store them.")
 	d.Failures = m.counter("throng_durable_failures_total", "Times the log of durable rooms failed and was opened again.")
 	d.Damaged = m.counter("throng_durable_damaged_records_total", "Records of durable rooms that could not be read, or were out of order.")
+	d.Missed = m.counter("throng_durable_missed_records_total", "Records of another node that did not arrive, and were read from the log.")
 	d.Trims = m.counter("throng_durable_trims_total", "Times the oldest records were removed from disk.")
 }

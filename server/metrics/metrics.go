@@ -69,7 +69,11 @@ type Metrics struct {
 
 	Durable   Durable
 	TextRules TextRules
+	Searches  Searches
 }
+
+// Searches count rpc("search"): done, ended because its client has left, and rejected because too many wait.
+type Searches struct{ Done, Canceled, Rejected prometheus.Counter }
 
 // TextRules count what the rules for the text of chat messages did.
 type TextRules struct{ Words, Masked, Links, Repeats prometheus.Counter }
@@ -99,6 +103,7 @@ const (
 	RejectedSlow      = "slow"       // the peer did not receive the response, or did not send the body in time
 	RejectedFull      = "full"       // evicted because of too many connections or guest requests
 	RejectedRate      = "rate"       // too many guest requests from one address
+	RejectedPassword  = "password"   // of the admin port: missing or wrong
 )
 
 // Who granted a room that a client did not join, and why not: the labels of throng_rooms_ignored_total.
@@ -191,6 +196,8 @@ func (m *Metrics) ofClients() {
 		Words: rules.WithLabelValues("words"), Masked: rules.WithLabelValues("masked"),
 		Links: rules.WithLabelValues("links"), Repeats: rules.WithLabelValues("repeats"),
 	}
+	searches := m.counters("throng_searches_total", "Searches in chat rooms, by outcome.", "outcome")
+	m.Searches = Searches{searches.WithLabelValues("done"), searches.WithLabelValues("canceled"), searches.WithLabelValues("rejected")}
 	rewinds := m.counters("throng_rewinds_total",
 		"Joins with the option rewind, by whether all publications of the option were sent (yes), or a limit of bytes excluded some (no).", "complete")
 	m.Rewinds, m.ShortRewinds = rewinds.WithLabelValues("yes"), rewinds.WithLabelValues("no")
@@ -208,7 +215,7 @@ func (m *Metrics) ofHTTP() {
 	}
 	m.Accepted = m.Handshakes.WithLabelValues(HandshakeAccepted)
 	m.HTTPRejected = m.counters("throng_http_refused_total", "HTTP requests, other than handshakes, that were rejected or not completed, by reason.", "reason")
-	for _, reason := range []string{RejectedHost, RejectedCrossSite, RejectedSlow, RejectedFull, RejectedRate} {
+	for _, reason := range []string{RejectedHost, RejectedCrossSite, RejectedSlow, RejectedFull, RejectedRate, RejectedPassword} {
 		m.HTTPRejected.WithLabelValues(reason)
 	}
 }

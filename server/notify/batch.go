@@ -10,32 +10,49 @@ const maxMentions = 256
 
 // Batch is what a room collects of its messages until the notifier looks at it. The lock of the room guards it. The zero value has no message.
 type Batch struct {
-	count    int
+	count    int      // messages
 	author   string   // of all messages; "" if they have several, or if an author has no user
-	mentions []string // users, without duplicates
-	everyone bool     // a message mentions all members, or maxMentions is exceeded
+	mentions []string // users that others mention, without duplicates
+	here     bool     // a message mentions Here
+	everyone bool     // maxMentions is exceeded
 }
 
-// Add adds a message. author is the user, "" for none. It reports whether it is the first one.
+// Add adds a message. author is the user, "" for none. It reports whether the batch was empty.
 func (b *Batch) Add(author string, mentions []string) (first bool) {
-	first = b.count == 0
-	if first {
+	first = b.isEmpty()
+	if b.count == 0 {
 		b.author = author
 	} else if b.author != author {
 		b.author = ""
 	}
 	b.count++
+	b.mention(author, mentions)
+	return first
+}
+
+// AddMentions adds the users that an edit mentions, and its message did not. It reports whether the batch was empty.
+func (b *Batch) AddMentions(author string, mentions []string) (first bool) {
+	first = b.isEmpty()
+	b.mention(author, mentions)
+	return first && !b.isEmpty()
+}
+
+func (b *Batch) isEmpty() bool {
+	return b.count == 0 && !b.here && !b.everyone && len(b.mentions) == 0
+}
+
+func (b *Batch) mention(author string, mentions []string) {
 	for _, user := range mentions {
 		switch {
-		case b.everyone:
-			return first
-		case user == Here || len(b.mentions) >= maxMentions:
+		case user == Here:
+			b.here = true
+		case user == author, b.everyone, slices.Contains(b.mentions, user):
+		case len(b.mentions) >= maxMentions:
 			b.mentions, b.everyone = nil, true
-		case !slices.Contains(b.mentions, user):
+		default:
 			b.mentions = append(b.mentions, user)
 		}
 	}
-	return first
 }
 
 // Take returns the batch and begins a new one.
@@ -45,11 +62,16 @@ func (b *Batch) Take() Batch {
 	return taken
 }
 
-// mayConcern reports whether a member may have to be notified: it has not written all messages itself and, with onlyMentions, a message may
-// mention it. The notifier checks the mentions of the member before it sends.
+// mentioned reports whether others may mention a member by its name.
+func (b *Batch) mentioned(user string) bool { return b.everyone || slices.Contains(b.mentions, user) }
+
+// mayConcern reports whether a member may have to be notified: it is mentioned, or it has not written all messages itself and, with onlyMentions,
+// a message mentions Here. That concerns members that are connected. The notifier checks the mentions of the member before it sends.
 func (b *Batch) mayConcern(user string, onlyMentions bool) bool {
-	if b.count == 0 || user == b.author {
-		return false
-	}
-	return !onlyMentions || b.everyone || slices.Contains(b.mentions, user)
+	return b.mentioned(user) || user != b.author && (b.here || b.count > 0 && !onlyMentions)
+}
+
+// concernsConnected reports whether a member that mayConcern names need not be notified unless it is connected.
+func (b *Batch) concernsConnected(user string, onlyMentions bool) bool {
+	return !b.mentioned(user) && (onlyMentions || b.count == 0)
 }

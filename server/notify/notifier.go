@@ -93,7 +93,7 @@ type Notifier struct {
 func New(r Rooms, s Sink, log *slog.Logger, count func(Outcome, int)) *Notifier {
 	return &Notifier{
 		rooms: r, sink: s, log: log, count: count, flush: make(chan chan struct{}), ended: make(chan struct{}),
-		waiting: newWaiting(MaxWaiting), connected: make([]bool, Part),
+		waiting: newWaiting(MaxWaitingEntries), connected: make([]bool, Part),
 	}
 }
 
@@ -150,7 +150,7 @@ func (n *Notifier) pass(now wheel.Tick, wall time.Time, all bool) {
 	if dropped := n.waiting.dropped - n.dropped; dropped > 0 {
 		n.dropped = n.waiting.dropped
 		n.count(Dropped, dropped)
-		n.log.Warn("notifications dropped: too many users and rooms wait", "dropped", dropped, "at_most", MaxWaiting)
+		n.log.Warn("notifications dropped: too many users and rooms wait", "dropped", dropped, "at_most", MaxWaitingEntries)
 	}
 }
 
@@ -165,13 +165,14 @@ func (n *Notifier) collect(c *Change, now wheel.Tick) {
 		}
 		is := n.connected[:len(n.users)]
 		clear(is)
-		if c.Rule.UnreadAfter == 0 && len(n.users) > 0 {
+		if (c.Rule.UnreadAfter == 0 || c.Batch.here) && len(n.users) > 0 {
 			n.rooms.Connected(n.users, is)
 		}
 		for i, user := range n.users {
-			if !is[i] {
-				n.waiting.Add(user, c.Room, now)
+			if is[i] && c.Rule.UnreadAfter == 0 || !is[i] && c.Batch.concernsConnected(user, c.Rule.OnlyMentions) {
+				continue
 			}
+			n.waiting.Add(user, c.Room, now)
 		}
 	}
 }

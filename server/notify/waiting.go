@@ -12,10 +12,10 @@ const Gather = 5 * time.Second
 
 // Limits of what waits.
 const (
-	MaxWaiting     = 1 << 17 // entries: one per user and room
-	maxNoticeRooms = 32      // entries of one user; further rooms are only counted
-	wheelSlots     = 128     // seconds
-	gatherTicks    = wheel.Tick(Gather / time.Second)
+	MaxWaitingEntries = 1 << 17 // entries: one per user and room
+	maxNoticeRooms    = 32      // entries of one user; further rooms are only counted
+	wheelSlots        = 128     // seconds
+	gatherTicks       = wheel.Tick(Gather / time.Second)
 )
 
 // entry is a room with messages for a user.

@@ -46,41 +46,72 @@ type Entry struct {
 }
 
 // Roster has the members of one room. The zero value has none. Not safe for concurrent use.
+//
+// The members lie in chunks, so that a change moves few of them: the lock of many rooms is held meanwhile.
 type Roster struct {
-	members []Entry // by user: 24 bytes and the name for each
-	counts  [roles]int
+	chunks [][]Entry // by user; each has 1 to maxChunk members, of 24 bytes and the name
+	size   int
+	counts [roles]int
 }
 
-// find returns the index of a user, and whether it is a member.
-func (ro *Roster) find(user string) (int, bool) {
-	return slices.BinarySearchFunc(ro.members, user, func(e Entry, user string) int { return strings.Compare(e.User, user) })
+const maxChunk = 512
+
+// place is where a member is, or would be: its chunk, and the index in the chunk.
+type place struct{ chunk, at int }
+
+// find returns the place of a user, and whether it is a member. It takes O(log n).
+func (ro *Roster) find(user string) (p place, is bool) {
+	p.chunk, is = slices.BinarySearchFunc(ro.chunks, user, func(c []Entry, user string) int { return strings.Compare(c[0].User, user) })
+	if is || p.chunk == 0 {
+		return p, is
+	}
+	p.chunk--
+	p.at, is = slices.BinarySearchFunc(ro.chunks[p.chunk], user, func(e Entry, user string) int { return strings.Compare(e.User, user) })
+	return p, is
+}
+
+// behind returns the place behind a user, that of the first member if user is empty.
+func (ro *Roster) behind(user string) place {
+	p, is := ro.find(user)
+	if is {
+		p.at++
+	}
+	return p
+}
+
+// from calls do with each member from a place on, in the order of their names, until do returns false.
+func (ro *Roster) from(p place, do func(Entry) bool) {
+	for ; p.chunk < len(ro.chunks); p = (place{p.chunk + 1, 0}) {
+		for _, e := range ro.chunks[p.chunk][p.at:] {
+			if !do(e) {
+				return
+			}
+		}
+	}
 }
 
 // Role returns the role of a user. It takes O(log n).
 func (ro *Roster) Role(user string) Role {
-	if i, ok := ro.find(user); ok {
-		return ro.members[i].Role
+	if p, ok := ro.find(user); ok {
+		return ro.chunks[p.chunk][p.at].Role
 	}
 	return None
 }
 
 // Set gives a user a role; None removes it. It keeps e.User. It returns the role before.
 func (ro *Roster) Set(e Entry) (before Role) {
-	i, ok := ro.find(e.User)
+	p, ok := ro.find(e.User)
 	if ok {
-		before = ro.members[i].Role
+		before = ro.chunks[p.chunk][p.at].Role
 		ro.counts[before]--
 	}
 	switch {
 	case ok && e.Role == None:
-		ro.members = slices.Delete(ro.members, i, i+1)
-		if len(ro.members) < cap(ro.members)/4 {
-			ro.members = slices.Clone(ro.members)
-		}
+		ro.remove(p)
 	case ok:
-		ro.members[i].Role, ro.members[i].At = e.Role, e.At
+		ro.chunks[p.chunk][p.at].Role, ro.chunks[p.chunk][p.at].At = e.Role, e.At
 	case e.Role != None:
-		ro.members = slices.Insert(ro.members, i, e)
+		ro.insert(p, e)
 	}
 	if e.Role != None {
 		ro.counts[e.Role]++
@@ -88,51 +119,78 @@ func (ro *Roster) Set(e Entry) (before Role) {
 	return before
 }
 
+// insert adds a member at its place.
+func (ro *Roster) insert(p place, e Entry) {
+	ro.size++
+	if len(ro.chunks) == 0 {
+		ro.chunks = [][]Entry{{e}}
+		return
+	}
+	if c := ro.chunks[p.chunk]; len(c) == maxChunk {
+		half := maxChunk / 2
+		if p.chunk == len(ro.chunks)-1 && p.at == maxChunk {
+			half = maxChunk // in the order of names: the chunk stays full
+		}
+		ro.chunks[p.chunk] = slices.Clone(c[:half])
+		ro.chunks = slices.Insert(ro.chunks, p.chunk+1, slices.Clone(c[half:]))
+		if p.at >= half {
+			p = place{p.chunk + 1, p.at - half}
+		}
+	}
+	ro.chunks[p.chunk] = slices.Insert(ro.chunks[p.chunk], p.at, e)
+}
+
+// remove removes the member at a place. A chunk with few members joins the next one.
+func (ro *Roster) remove(p place) {
+	ro.size--
+	c := slices.Delete(ro.chunks[p.chunk], p.at, p.at+1)
+	if next := p.chunk + 1; next < len(ro.chunks) && len(c)+len(ro.chunks[next]) <= maxChunk/2 {
+		c = append(c, ro.chunks[next]...)
+		ro.chunks = slices.Delete(ro.chunks, next, next+1)
+	}
+	switch {
+	case len(c) == 0:
+		ro.chunks = slices.Delete(ro.chunks, p.chunk, p.chunk+1)
+		return
+	case len(c) < cap(c)/4:
+		c = slices.Clone(c)
+	}
+	ro.chunks[p.chunk] = c
+}
+
 // Len returns the number of members.
-func (ro *Roster) Len() int { return len(ro.members) }
+func (ro *Roster) Len() int { return ro.size }
 
 // Count returns the number of members with a role.
 func (ro *Roster) Count(r Role) int { return ro.counts[r] }
 
 // All calls do with each member, in the order of their names, until do returns false.
-func (ro *Roster) All(do func(Entry) bool) {
-	for _, e := range ro.members {
-		if !do(e) {
-			return
-		}
-	}
-}
+func (ro *Roster) All(do func(Entry) bool) { ro.from(place{}, do) }
 
 // Page returns at most limit members behind a user in the order of their names, the first ones if after is empty. least is the smallest role
 // of them. more reports whether others follow. A page does not skip or repeat a member that stays.
 func (ro *Roster) Page(after string, least Role, limit int) (page []Entry, more bool) {
-	i := 0
-	if after != "" {
-		var ok bool
-		if i, ok = ro.find(after); ok {
-			i++
-		}
-	}
-	for ; i < len(ro.members); i++ {
+	ro.from(ro.behind(after), func(e Entry) bool {
 		switch {
-		case ro.members[i].Role < least:
+		case e.Role < least:
 		case len(page) == limit:
-			return page, true
+			more = true
 		default:
-			page = append(page, ro.members[i])
+			page = append(page, e)
 		}
-	}
-	return page, false
+		return !more
+	})
+	return page, more
 }
 
 // Users appends users behind one in the order of their names to dst, the first ones if after is empty, until dst is full.
 func (ro *Roster) Users(dst []string, after string) []string {
-	i, ok := ro.find(after)
-	if ok {
-		i++
-	}
-	for ; i < len(ro.members) && len(dst) < cap(dst); i++ {
-		dst = append(dst, ro.members[i].User)
-	}
+	ro.from(ro.behind(after), func(e Entry) bool {
+		if len(dst) == cap(dst) {
+			return false
+		}
+		dst = append(dst, e.User)
+		return true
+	})
 	return dst
 }

@@ -10,14 +10,23 @@ import (
 	"unsafe"
 )
 
-// Random changes of a roster and of its copy as a map have the same result.
+// Random changes of a roster and of its copy as a map have the same result, with one chunk and with many, while it grows and while it shrinks.
 func TestARosterIsAMap(t *testing.T) {
 	t.Parallel()
+	for _, users := range []int{300, 5_000} {
+		testARosterOf(t, users)
+	}
+}
+
+func testARosterOf(t *testing.T, users int) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var ro Roster
 	model := map[string]Role{}
-	for n := range 20_000 {
-		user, role := fmt.Sprint("user", r.IntN(300)), Role(r.IntN(int(roles)))
+	for n := range 40_000 {
+		user, role := fmt.Sprint("user", r.IntN(users)), Role(r.IntN(int(roles)))
+		if n > 30_000 && r.IntN(4) > 0 {
+			role = None
+		}
 		if before := ro.Set(Entry{User: user, Role: role, At: uint32(n)}); before != model[user] {
 			t.Fatalf("step %d: got the role %q before, want %q", n, before, model[user])
 		}
@@ -26,8 +35,13 @@ func TestARosterIsAMap(t *testing.T) {
 		} else {
 			model[user] = role
 		}
-		if n%100 > 0 {
+		if n%(users/3) > 0 {
 			continue
+		}
+		for i, c := range ro.chunks {
+			if len(c) == 0 || len(c) > maxChunk || i > 0 && ro.chunks[i-1][len(ro.chunks[i-1])-1].User >= c[0].User {
+				t.Fatalf("step %d: chunk %d has %d members, or is out of order", n, i, len(c))
+			}
 		}
 		counts := [roles]int{}
 		for _, role := range model {
@@ -36,13 +50,22 @@ func TestARosterIsAMap(t *testing.T) {
 		if ro.counts != counts || ro.Len() != len(model) {
 			t.Fatalf("step %d: got %v of %d members, want %v of %d", n, ro.counts, ro.Len(), counts, len(model))
 		}
-		got := map[string]Role{}
+		got, names := map[string]Role{}, []string{}
 		ro.All(func(e Entry) bool {
-			got[e.User] = e.Role
+			got[e.User], names = e.Role, append(names, e.User)
 			return true
 		})
-		if !maps.Equal(got, model) {
-			t.Fatalf("step %d: got %v, want %v", n, got, model)
+		if !maps.Equal(got, model) || !slices.IsSorted(names) {
+			t.Fatalf("step %d: got %v, want %v in order", n, got, model)
+		}
+		after := fmt.Sprint("user", r.IntN(users))
+		page := ro.Users(make([]string, 0, 600), after)
+		from, is := slices.BinarySearch(names, after)
+		if is {
+			from++
+		}
+		if !slices.Equal(page, names[from:min(from+600, len(names))]) {
+			t.Fatalf("step %d: got another page of %d users behind %s", n, len(page), after)
 		}
 	}
 	for user := range model {

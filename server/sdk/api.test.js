@@ -140,7 +140,7 @@ describe("the server API", { concurrency: true }, () => {
   });
 
   // Codes of the server's own are in the scenarios: 3001, 3005 and 3012 let an SDK come back, 3500 to 3504 do not.
-  forEach("what a code of the application's makes an SDK do", async (t, kind) => {
+  forEach("close codes of the application decide whether an SDK reconnects", async (t, kind) => {
     const api = await Api.open(t, server.port, true);
     for (const [code, comesBack] of [[4000, true], [4499, true], [4500, false], [4999, false]]) {
       const user = randomUUID();

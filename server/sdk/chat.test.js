@@ -1,4 +1,4 @@
-// Chat rooms, with each of the real SDKs: the class ChatRoom of server/CHAT.md folds what a client hears to what the server has.
+// Chat rooms, with each of the real SDKs: the class ChatRoom of docs/chat.md folds what a client hears to what the server has.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ after(async () => {
   await stopServers();
 });
 
-const reference = readFileSync(new URL("../CHAT.md", import.meta.url), "utf8");
+const reference = readFileSync(new URL("../../docs/chat.md", import.meta.url), "utf8");
 const [, code] = /```js\n(\/\/ The messages of one chat room in a client\.[^]*?)```/.exec(reference);
 const { ChatRoom } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
 
@@ -69,7 +69,7 @@ class Talker {
   }
 }
 
-forEach("messages are edited, deleted, answered and reacted to", async (t, kind) => {
+forEach("messages get edits, deletions, replies and reactions", async (t, kind) => {
   const room = roomOf("chat");
   const ann = await Talker.enter(t, kind, "ann", room);
   const bob = await Talker.enter(t, kind, "bob", room);

@@ -7,7 +7,7 @@ import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 
-import { findChromium } from "../web/browser/chromium.js";
+import { findShell } from "../web/browser/chromium.js";
 import { freePort } from "../web/browser/server.js";
 import { direct, eventually, kinds, Member, startDrivers, stopDrivers } from "./member.js";
 import { roomOf, startServer, stopServers, test } from "./suite.js";
@@ -49,7 +49,7 @@ async function join(t, url) {
 
 // inBrowser opens sockets in a page of Chromium.
 async function inBrowser(t, server, url, clients) {
-  const browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
+  const browser = await chromium.launch({ executablePath: findShell(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"] });
   t.after(() => browser.close());
   const page = await browser.newPage();
   await page.goto(server.url);

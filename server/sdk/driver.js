@@ -31,6 +31,7 @@ export function driver(sdks, websocket, emit) {
       ...(emulationEndpoint && { emulationEndpoint }),
       minReconnectDelay: 50,
       maxReconnectDelay: 500,
+      timeout: 30_000, // ms for a reply; the 5 s of the SDK are too short for a machine that runs all drivers at once
       ...(asks && { getToken: () => getToken(name) }),
     });
     // With Protobuf, data is bytes to the SDK.

@@ -125,7 +125,7 @@ function fallbacksOver(engine) {
     await Promise.all(others.map((other) => other.event("leave", { channel: room, user: "talker 0" })));
   });
 
-  forEachFallback("what was missed is recovered after the line was cut", async (t, kind) => {
+  forEachFallback("missed publications are recovered after a cut", async (t, kind) => {
     const room = roomOf("recover");
     const relay = await relayTo(server);
     t.after(() => relay.stop());
@@ -170,7 +170,7 @@ function fallbacksOver(engine) {
     await stranger.event("disconnected", { code: 3500 });
   });
 
-  forEachFallback("a client comes back after a restart", async (t, kind) => {
+  forEachFallback("a client reconnects after a restart", async (t, kind) => {
     const first = await begin();
     const relay = await relayTo(first);
     t.after(() => relay.stop());

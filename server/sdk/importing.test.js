@@ -16,9 +16,12 @@ const sample = (name) => fileURLToPath(new URL(`../importing/testdata/${name}`, 
 
 before(() => startDrivers("node", "python", "chromium"));
 
+const dirs = []; // of the servers, which notice that a directory is removed
+
 after(async () => {
   await stopDrivers();
   await stopServers();
+  dirs.forEach((dir) => rmSync(dir, { recursive: true, force: true }));
 });
 
 // texts are the messages of a history, without changes.
@@ -27,20 +30,18 @@ const texts = (publications) => publications.filter(({ data }) => data.text && !
 for (const [from, file, room] of [["mattermost", "mattermost.jsonl", "chat:acme/town-square"], ["slack", "slack", "chat:general"]]) {
   describe(`an export of ${from}`, { concurrency: true }, () => {
     let server;
-    let dir;
 
     before(async () => {
-      dir = mkdtempSync(join(tmpdir(), "throng-import-"));
+      const dir = mkdtempSync(join(tmpdir(), "throng-import-"));
+      dirs.push(dir);
       const data = join(dir, "data");
       execFileSync(build(), ["data", "import", "--from", from, data, sample(file)]);
       server = await startServerOf("importing.toml", "--data", data);
     });
 
-    after(() => rmSync(dir, { recursive: true, force: true }));
-
     const enter = (t, kind, user) => Member.connected(t, kind, server.port, userToken(user));
 
-    forEach("its messages are the history, in the order of time", async (t, kind) => {
+    forEach("imported messages are the history, in the order of time", async (t, kind) => {
       const member = await enter(t, kind, "carl");
       await member.subscribed(room);
       const { publications } = await member.do("history", { channel: room, limit: -1 });
@@ -51,7 +52,35 @@ for (const [from, file, room] of [["mattermost", "mattermost.jsonl", "chat:acme/
       assert.ok(publications.some(({ data }) => data.type === "reaction" && data.emoji === "👍"));
     });
 
-    forEach("a direct room is that of its two users", async (t, kind) => {
+    forEach("imported messages are those of a chat room with members", async (t, kind) => {
+      const [ann, bob] = [await enter(t, kind, "ann"), await enter(t, kind, "bob")];
+      await bob.subscribed(room);
+      const rpc = async (member, method, data) => (await member.do("rpc", { method, data })).data;
+      const { messages } = await rpc(bob, "timeline", { channel: room, limit: 100 });
+      const [first, second] = messages;
+      assert.match(first.text, /^First/);
+      assert.deepEqual([first.user, first.pinned, first.info.name], ["ann", true, "Ann Ames"]);
+      assert.match(second.text, /^(Second: thanks|Thanks) @ann/);
+      assert.deepEqual([second.user, second.replies >= 1, second.edited > second.time], ["bob", true, true]);
+      assert.deepEqual(second.reactions[0], { emoji: "👍", count: 2, mine: false });
+      assert.ok(second.mentions.includes("ann") && second.mentions.includes("@here"), `${second.mentions}`);
+      const thread = await rpc(bob, "timeline", { channel: room, thread: second.id });
+      assert.deepEqual(thread.messages.slice(0, 2).map(({ id, text, thread }) => [id === second.id || text, thread]), [[true, undefined], ["You are welcome", second.id]]);
+      const { rooms } = await rpc(ann, "rooms", {});
+      const own = rooms.find(({ channel }) => channel === room);
+      assert.deepEqual([own.title, own.topic], [from === "slack" ? "general" : "Town Square", "Everyone is here"]);
+      const { members } = await rpc(bob, "members", { channel: room });
+      assert.deepEqual(members.slice(0, 2), [{ user: "ann", role: from === "slack" ? "owner" : "moderator" }, { user: "bob", role: "member" }]);
+
+      // The messages can be changed and answered.
+      const emoji = kind.name;
+      await bob.publish(room, { type: "reaction", of: first.id, emoji, on: true });
+      const { messages: [now] } = await rpc(bob, "timeline", { channel: room, around: first.id, limit: 1 });
+      assert.deepEqual(now.reactions.find((r) => r.emoji === emoji), { emoji, count: 1, mine: true });
+      await bob.refused(103, "publish", { channel: room, data: { type: "edit", of: first.id, text: "forged" } });
+    });
+
+    forEach("an imported direct room is that of its two users", async (t, kind) => {
       const [bob, carl] = [await enter(t, kind, "bob"), await enter(t, kind, "carl")];
       await bob.subscribed("dialog#ann,bob");
       const { publications } = await bob.do("history", { channel: "dialog#ann,bob", limit: -1 });

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-import { findChromium } from "../web/browser/chromium.js";
+import { findShell } from "../web/browser/chromium.js";
 import { freePort } from "../web/browser/server.js";
 import { driver } from "./driver.js";
 import { startDriver } from "./node_driver.js";
@@ -21,7 +21,7 @@ export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // eventually waits until a condition holds, and returns what made it true.
 export async function eventually(what, condition) {
   for (const deadline = Date.now() + patience; ; await pause(5)) {
-    const found = condition();
+    const found = await condition();
     if (found) {
       return found;
     }
@@ -105,7 +105,7 @@ async function servePage() {
 
 async function startChromium() {
   const browser = await chromium.launch({
-    executablePath: findChromium(),
+    executablePath: findShell(),
     args: [
       "--no-sandbox",
       "--disable-gpu",

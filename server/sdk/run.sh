@@ -36,4 +36,4 @@ if [ ! venv/installed -nt python/requirements.txt ] || [ ! venv/installed -nt py
   touch venv/installed
 fi
 
-exec ../web/browser/run.sh "$PWD"/{scenarios,chat,api,protocol,context,fallback,tls,own,importing}.test.js
+exec ../web/browser/run.sh "$PWD"/{scenarios,chat,community,api,protocol,context,fallback,tls,own,importing}.test.js

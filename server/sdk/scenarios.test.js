@@ -61,7 +61,7 @@ class Plain {
 }
 
 describe("the SDKs", { concurrency: true }, () => {
-  test("members of all languages and encodings, and a plain one, hear each other in one order", async (t) => {
+  test("members of all languages and encodings, and a plain client, receive one order", async (t) => {
     const room = roomOf("talk");
     const plain = await Plain.join(t, room);
     const talkers = await Promise.all(kinds.map((kind, i) => enter(t, kind, `talker ${i}`)));
@@ -101,7 +101,7 @@ describe("the SDKs", { concurrency: true }, () => {
     }
   });
 
-  forEach("a token is refreshed, and the connection lives on", async (t, kind) => {
+  forEach("a refreshed token keeps the connection", async (t, kind) => {
     let lifetime = 3;
     const member = await Member.connected(t, kind, server.port, () => userToken("ann", lifetime));
     lifetime = 600;
@@ -113,7 +113,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(member.count("getToken"), before + 1);
   });
 
-  forEach("a token that is not refreshed ends the connection (3005), and a new one opens it again", async (t, kind) => {
+  forEach("a token that expires ends the connection (3005), and a new token opens it again", async (t, kind) => {
     let token = () => userToken("ann", 3);
     const member = await Member.connected(t, kind, server.port, () => token());
     token = () => null;
@@ -124,7 +124,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.ok(member.count("getToken") >= 3, `asked for ${member.count("getToken")} tokens`);
   });
 
-  forEach("a bad token is final (3500), one that expired is asked for anew (109)", async (t, kind) => {
+  forEach("an invalid token is final (3500), and an expired token is replaced (109)", async (t, kind) => {
     const bad = await Member.open(t, kind, server.port, `${userToken("ann").slice(0, -4)}xxxx`);
     await bad.do("connect");
     await bad.event("disconnected", { code: 3500 });
@@ -133,7 +133,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(late.count("getToken"), 2);
   });
 
-  forEach("a new token that has expired already is asked for again, of a connection and of a subscription", async (t, kind) => {
+  forEach("a new token that has already expired is replaced, for a connection and for a subscription", async (t, kind) => {
     const room = roomOf("signed");
     const tokens = [userToken("ann", 3), userToken("ann", -60)];
     const member = await Member.connected(t, kind, server.port, () => tokens.shift() ?? userToken("ann", 600));
@@ -146,13 +146,13 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(member.count("disconnected") + member.count("unsubscribed"), 0);
   });
 
-  forEach("no token at all is final where guests are not let in (3501)", async (t, kind) => {
+  forEach("a connection without a token is final where guests are off (3501)", async (t, kind) => {
     const nobody = await Member.open(t, kind, membersOnly.port);
     await nobody.do("connect");
     await nobody.event("disconnected", { code: 3501 });
   });
 
-  forEach("a subscription's token is refreshed, and the subscription lives on", async (t, kind) => {
+  forEach("a refreshed subscription token keeps the subscription", async (t, kind) => {
     const room = roomOf("signed");
     const member = await enter(t, kind, "ann");
     let lifetime = 3;
@@ -168,7 +168,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(asked(), before + 1);
   });
 
-  forEach("a subscription's token that is not refreshed ends it (2501), and a new one opens it again", async (t, kind) => {
+  forEach("a subscription token that expires ends the subscription (2501), and a new token opens it again", async (t, kind) => {
     const room = roomOf("signed");
     const member = await enter(t, kind, "ann");
     let token = () => subToken("ann", room, 3);
@@ -182,7 +182,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(member.count("connected"), 1);
   });
 
-  forEach("a room that wants a token is closed without (103), and to the token of another room (3500)", async (t, kind) => {
+  forEach("a room with tokens rejects a client without one (103), and the token of another room (3500)", async (t, kind) => {
     const room = roomOf("signed");
     const member = await enter(t, kind, "ann");
     await member.subscribe(room);
@@ -192,7 +192,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await thief.event("disconnected", { code: 3500 });
   });
 
-  forEach("who is there can be asked, and who comes and goes is told", async (t, kind) => {
+  forEach("presence, presence stats, join and leave events", async (t, kind) => {
     const room = roomOf("here");
     const ann = await enter(t, kind, "ann");
     await ann.subscribed(room);
@@ -220,7 +220,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.deepEqual(await ann.do("presenceStats", { channel: room }), { numClients: 2, numUsers: 1 });
   });
 
-  forEach("the history is read by pages, forwards and backwards", async (t, kind) => {
+  forEach("pages of the history, forwards and backwards", async (t, kind) => {
     const room = roomOf("history");
     const member = await enter(t, kind, "ann");
     await member.subscribed(room);
@@ -248,7 +248,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.refused(108, "history", { channel: roomOf("talk"), limit: 1 });
   });
 
-  forEach("who enters is sent the newest publications, and then what is said", async (t, kind) => {
+  forEach("a new member receives the newest publications, then the live ones", async (t, kind) => {
     const room = roomOf("rewind");
     const speaker = await enter(t, kinds[0], "bob");
     await speaker.subscribed(room);
@@ -270,7 +270,7 @@ describe("the SDKs", { concurrency: true }, () => {
   });
 
   for (const delta of [false, true]) {
-    forEach(`what was said while the line was cut comes once and in order${delta ? ", by deltas" : ""}`, async (t, kind) => {
+    forEach(`publications of the time without a connection arrive once and in order${delta ? ", by deltas" : ""}`, async (t, kind) => {
       const room = roomOf("recover");
       const speaker = await enter(t, kinds[0], "bob");
       await speaker.subscribed(room);
@@ -295,7 +295,7 @@ describe("the SDKs", { concurrency: true }, () => {
     });
   }
 
-  forEach("who missed more than is remembered is told so", async (t, kind) => {
+  forEach("a client that missed more than the history has gets recovered: false", async (t, kind) => {
     const room = roomOf("small");
     const speaker = await enter(t, kinds[0], "bob");
     await speaker.subscribed(room);
@@ -311,7 +311,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.hears(room, [{ n: 1 }, { n: 5 }]);
   });
 
-  forEach("who missed more than is remembered, and loads the state itself, is asked to (112)", async (t, kind) => {
+  forEach("a client that missed more than the history has loads its own state (112)", async (t, kind) => {
     const room = roomOf("small");
     const speaker = await enter(t, kinds[0], "bob");
     await speaker.subscribed(room);
@@ -336,7 +336,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.hears(room, [...numbers(1, 3), { n: 9 }]);
   });
 
-  forEach("deltas are sent to whoever asked for them, and wholes to the others", async (t, kind) => {
+  forEach("members with deltas receive deltas, and the others full payloads", async (t, kind) => {
     const room = roomOf("recover");
     const speaker = await enter(t, kinds[0], "bob");
     await speaker.subscribed(room);
@@ -371,7 +371,7 @@ describe("the SDKs", { concurrency: true }, () => {
     assert.equal(members[0].relay.up.filter(({ compressed, payload }) => compressed && payload.length > 1000).length, 3);
   });
 
-  forEach("a user's own room is entered by the server, and recovered", async (t, kind) => {
+  forEach("the server joins the own room of a user, and recovers it", async (t, kind) => {
     const user = randomUUID();
     const room = `#${user}`;
     const { relay, member } = await relayed(t, kind, user);
@@ -391,7 +391,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.event("unsubscribed", { channel: room2, code: 103 });
   });
 
-  forEach("a server that stops sends its clients away (3001), and they come back to the next", async (t, kind) => {
+  forEach("clients of a server that stops are disconnected (3001), and reconnect to the next one", async (t, kind) => {
     const first = await startServer();
     const room = roomOf("recover");
     const { relay, member } = await relayed(t, kind, "ann", first.port);
@@ -437,7 +437,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.event(kind.driver === "python" ? "connecting" : "disconnected", { code: 3 });
   });
 
-  forEach("connections of one user over the limit are sent away for good (3504)", async (t, kind) => {
+  forEach("connections of one user above the limit are disconnected for good (3504)", async (t, kind) => {
     const own = await startServer("--max-connections-user", "2");
     await enter(t, kind, "ann", own.port);
     const second = await enter(t, kind, "ann", own.port);
@@ -453,7 +453,7 @@ describe("the SDKs", { concurrency: true }, () => {
     }
   });
 
-  forEach("pings are answered; a client that hears nothing is given up (3012), and comes back", async (t, kind) => {
+  forEach("pings are answered; a client without pongs is disconnected (3012), and reconnects", async (t, kind) => {
     const own = await startServer("--ping-interval", "1s", "--ping-timeout", "2s");
     const { relay, member } = await relayed(t, kind, "ann", own.port);
     await eventually("three pings that are answered", () => pings(relay.down) >= 3 && pings(relay.up) >= 3);

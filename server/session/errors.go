@@ -90,6 +90,7 @@ var (
 	unsubscribedByKick       = unsubscribeReason{2000, "kicked"}
 	unsubscribedByBan        = unsubscribeReason{2000, "banned"}
 	unsubscribedByRemoval    = unsubscribeReason{2000, "no longer a member"}
+	unsubscribedByDeletion   = unsubscribeReason{2000, "room deleted"}
 	unsubscribedByToken      = unsubscribeReason{2000, "no longer in the token"}
 	unsubscribedByRevocation = unsubscribeReason{2000, "token revoked"}
 	unsubscribedInsufficient = unsubscribeReason{2500, "insufficient state"}

@@ -13,6 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/tracing"
 	"github.com/throng-chat/throng/server/webhook"
 )
 
@@ -36,6 +37,8 @@ type Hooks struct {
 
 	Life context.Context // context of all requests
 	End  context.CancelFunc
+
+	tracer *tracing.Tracer
 }
 
 // The events of the webhook.
@@ -64,10 +67,15 @@ type HooksConfig struct {
 	Secret  string        `name:"secret" reload:"yes" secret:"THRONG_WEBHOOK_SECRET"` // signs each request
 	Events  []string      `name:"events" reload:"yes"`                                // to send, some of AllEvents
 	Timeout time.Duration `name:"timeout" reload:"yes" default:"3s" min:"100ms" max:"30s"`
+
+	Handler webhook.Handler `kong:"-"` // of a program that embeds throng, instead of URL and Secret; not a setting
 }
 
-// NewHooks returns hooks that send the events of cfg: none without a URL.
-func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, error) {
+// On reports whether events go somewhere.
+func (hc *HooksConfig) On() bool { return hc.URL != "" || hc.Handler != nil }
+
+// NewHooks returns hooks that send the events of cfg: none without a URL. tracer is nil for no traces.
+func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics, tracer *tracing.Tracer) (*Hooks, error) {
 	h := &Hooks{
 		started:          make(chan struct{}),
 		AdmissionWorkers: NewWorkers(webhook.MaxAdmissions, maxQueuedRequests, cfg.Timeout),
@@ -77,6 +85,7 @@ func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, er
 		log:              log,
 		metrics:          m,
 		logLimit:         logqueue.EverySecond(),
+		tracer:           tracer,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "throng_webhook_requests_total", Help: "Attempts of webhook requests, by event and result.",
 		}, []string{"event", "result"}),
@@ -99,16 +108,16 @@ func NewHooks(cfg HooksConfig, log *slog.Logger, m *metrics.Metrics) (*Hooks, er
 // commands and notifications that wait. Without a URL these have the URL of before. One call of use runs at a time; it does not block. The error
 // is about the secret.
 func (h *Hooks) Prepare(cfg HooksConfig) (use func(), err error) {
-	if cfg.URL == "" {
+	if !cfg.On() {
 		return func() { h.events.Store(new([]string)) }, nil
 	}
-	to := webhook.Config{URL: cfg.URL, Secret: cfg.Secret, Timeout: cfg.Timeout}
+	to := webhook.Config{URL: cfg.URL, Secret: cfg.Secret, Timeout: cfg.Timeout, Handler: cfg.Handler}
 	var begin func()
 	if h.Client != nil {
 		begin, err = h.Client.Prepare(to)
 	} else {
 		var client *webhook.Client
-		client, err = webhook.New(to, h.log, h.observe)
+		client, err = webhook.New(to, h.log, h.observe, h.tracer)
 		begin = func() { h.start(client) }
 	}
 	if err != nil {

@@ -45,7 +45,7 @@ func TestHooksHealthFollowsTheEvents(t *testing.T) {
 // The timeout holds for the next request, and for tasks that wait for a worker.
 func TestTheTimeoutOfTheWebhookIsReplaced(t *testing.T) {
 	cfg := HooksConfig{URL: "http://127.0.0.1:9/", Secret: "0123456789abcdef", Events: []string{OnRPC}, Timeout: time.Second}
-	h, err := NewHooks(cfg, slog.New(slog.DiscardHandler), metrics.New(nil))
+	h, err := NewHooks(cfg, slog.New(slog.DiscardHandler), metrics.New(nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

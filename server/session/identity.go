@@ -63,6 +63,15 @@ func (s *Session) setInfoIn(sub *Subscription, info []byte) {
 	sub.SetInfo(shown)
 }
 
+// Describe returns the user, the client ID and the close frame. Any goroutine may call it.
+func (s *Session) Describe() fanout.Description {
+	d := fanout.Description{User: s.userID(), Client: s.ClientID()}
+	if frame := s.CloseFrame.Load(); frame != nil {
+		d.Code, d.Text = frame.Code, frame.Text
+	}
+	return d
+}
+
 // SDKClient returns the client ID and the user of a connection; both are empty for a plain client. Any goroutine may call it.
 func SDKClient(c *fanout.Conn) (client, user string) {
 	s, ok := c.Handler.(*Session)

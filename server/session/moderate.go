@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/centrifugal/protocol"
+
 	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/roster"
@@ -57,13 +59,12 @@ func (s *Session) moderate(id uint32, m moderation, params []byte) {
 	if !ok {
 		return
 	}
-	sanction, ok := m.sanction(&p, s.Sessions.Moderation.Now())
-	switch {
-	case !ok:
-		s.fail(id, ErrBadRequest)
-		return
-	case !s.mayModerate(&m, &p):
-		s.fail(id, ErrDenied)
+	sanction, e := m.sanction(&p, s.Sessions.Moderation.Now())
+	if e == nil {
+		e = s.mayModerate(&m, &p)
+	}
+	if e != nil {
+		s.fail(id, e)
 		return
 	}
 	act := s.act(m.action, p.Channel, p.User)
@@ -77,14 +78,21 @@ func (s *Session) moderate(id uint32, m moderation, params []byte) {
 	}, func() { s.reject(id, ErrTooManyRequests) })
 }
 
-// sanction returns the sanction that the parameters describe. ok is false if they are not valid.
-func (mo *moderation) sanction(p *rosterParams, now time.Time) (sn chat.Sanction, ok bool) {
+// sanction returns the sanction that the parameters describe, or the error of those that are not valid.
+func (mo *moderation) sanction(p *rosterParams, now time.Time) (sn chat.Sanction, e *protocol.Error) {
 	most := MaxMoment
 	if mo.ofRoom {
 		most = chat.MaxSlowMode
 	}
-	if p.Seconds < 0 || p.Seconds > int64(most/time.Second) || mo.ofRoom != (p.User == "") || len(p.User) > roster.MaxUser {
-		return sn, false
+	switch {
+	case p.Seconds < 0 || p.Seconds > int64(most/time.Second):
+		return sn, invalid("seconds: found %d, allowed: 0 to %d", p.Seconds, int64(most/time.Second))
+	case mo.ofRoom && p.User != "":
+		return sn, invalid("user: found one, allowed: none, because slow mode is of the room")
+	case !mo.ofRoom && p.User == "":
+		return sn, invalid("user: found none, want the user on whom to act")
+	case len(p.User) > roster.MaxUser:
+		return sn, invalid("user: found %d bytes, allowed: %d", len(p.User), roster.MaxUser)
 	}
 	length := time.Duration(p.Seconds) * time.Second
 	sn = chat.Sanction{Kind: mo.kind, User: p.User, Room: p.Channel}
@@ -94,19 +102,21 @@ func (mo *moderation) sanction(p *rosterParams, now time.Time) (sn chat.Sanction
 	case p.Seconds > 0 && !mo.lift:
 		sn.Until = now.Add(length)
 	}
-	return sn, true
+	return sn, nil
 }
 
-// mayModerate reports whether the user is a moderator with a larger role than the target has. In a direct room nobody is.
-func (s *Session) mayModerate(m *moderation, p *rosterParams) bool {
+// mayModerate returns nil if the user is a moderator with a larger role than the target has, and else the error. In a direct room nobody is.
+func (s *Session) mayModerate(m *moderation, p *rosterParams) *protocol.Error {
 	own := s.Sessions.RoleOf(p.Channel, s.userID())
 	switch {
 	case own < roster.Moderator || s.Sessions.IsDirect(p.Channel):
-		return false
+		return errModerators
 	case m.ofRoom:
-		return true
+		return nil
+	case p.User == s.userID() || own != roster.Owner && own <= s.Sessions.RoleOf(p.Channel, p.User):
+		return denied("a moderator acts on users with a smaller role than its own")
 	}
-	return p.User != s.userID() && (own == roster.Owner || own > s.Sessions.RoleOf(p.Channel, p.User))
+	return nil
 }
 
 // moderate puts an act into effect. It blocks until the sanction is stored and all connections of the user have handled it.
@@ -116,6 +126,8 @@ func (all *Sessions) moderate(ctx context.Context, m *moderation, sn chat.Sancti
 	case m.kind == "":
 	case m.lift || m.ofRoom && sn.Pause == 0:
 		err = all.Sanctions.Lift(ctx, sn)
+	case !all.Moderation.AdmitsModerators(sn):
+		err = chat.ErrSanctions
 	default:
 		err = all.Sanctions.Impose(ctx, sn)
 	}
@@ -126,7 +138,7 @@ func (all *Sessions) moderate(ctx context.Context, m *moderation, sn chat.Sancti
 		all.Log.Warn("sanction not stored", "kind", string(sn.Kind), "user", sn.User, "channel", sn.Room, "error", err)
 		return chat.RejectUnavailable
 	case m.end == "":
-		return nil
+		return all.Settle(ctx)
 	}
 	return all.Execute(ctx, chat.TargetedCommand{User: sn.User, Command: chat.Unsubscribe{Room: sn.Room, Cause: m.end}})
 }

@@ -28,18 +28,22 @@ func (s *Session) checkPresence(room string) *protocol.Error {
 		return ErrBadRequest
 	}
 	in := s.roomRef(room)
-	return s.checkRead(chat.ToSeePresence, in, in.Options.Presence)
+	return s.checkRead(chat.ToSeePresence, in, unless(in.Options.Presence, ErrNotAvailable))
 }
 
-// checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. offered is the option of the
-// room.
-func (s *Session) checkRead(action chat.Action, in chat.RoomRef, offered bool) *protocol.Error {
-	actor := s.actorIn(in)
+// checkRead returns the error of a session that may not read the presence or the history of a room; nil if it may. absent is the error
+// of a room without it.
+func (s *Session) checkRead(action chat.Action, in chat.RoomRef, absent *protocol.Error) *protocol.Error {
+	return s.checkReadBy(s.actorIn(in), action, in, absent)
+}
+
+// checkReadBy is checkRead for an actor.
+func (s *Session) checkReadBy(actor chat.Actor, action chat.Action, in chat.RoomRef, absent *protocol.Error) *protocol.Error {
 	switch {
 	case !actor.Member && s.Sessions.Unknown(in):
 		return ErrUnknownChannel
-	case !offered:
-		return ErrNotAvailable
+	case absent != nil:
+		return absent
 	case !s.Sessions.Authorize(actor, action, in):
 		return ErrorOf(s.Sessions.Denial(actor, action, in))
 	}
@@ -66,7 +70,7 @@ func (s *Session) history(id uint32, req *protocol.HistoryRequest) {
 		return
 	}
 	in := s.roomRef(req.Channel)
-	if e := s.checkRead(chat.ToReadHistory, in, in.Options.HistorySize > 0); e != nil {
+	if e := s.checkRead(chat.ToReadHistory, in, unless(in.Options.HistorySize > 0, ErrNotAvailable)); e != nil {
 		s.fail(id, e)
 		return
 	}

@@ -3,6 +3,8 @@ package session
 import (
 	"encoding/json"
 
+	"github.com/centrifugal/protocol"
+
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/roster"
 )
@@ -49,12 +51,15 @@ func RoomsResult(page []chat.RosterRoom, more bool) any {
 	return roomsResult{page, more}
 }
 
-// pageOf returns the limit of a page: defaultRPCPage for 0. ok is false for a limit that is not allowed.
-func pageOf(limit int) (int, bool) {
-	if limit == 0 {
-		limit = defaultRPCPage
+// pageOf returns the limit of a page: defaultRPCPage for 0. A limit that is not allowed is an error.
+func pageOf(limit int) (int, *protocol.Error) {
+	switch {
+	case limit == 0:
+		return defaultRPCPage, nil
+	case limit < 0 || limit > maxRPCPage:
+		return 0, invalid("limit: found %d, allowed: 1 to %d", limit, maxRPCPage)
 	}
-	return limit, limit > 0 && limit <= maxRPCPage
+	return limit, nil
 }
 
 // rooms is the rpc method that lists the rooms of the user.
@@ -63,15 +68,16 @@ func (s *Session) rooms(id uint32, params []byte) {
 		After string `json:"after"`
 		Limit int    `json:"limit"`
 	}
-	limit, ok := 0, decodeRPC(params, &p)
-	if ok {
-		limit, ok = pageOf(p.Limit)
+	if !decodeRPC(params, &p) {
+		s.fail(id, errNoObject)
+		return
 	}
+	limit, e := pageOf(p.Limit)
 	switch {
-	case !ok:
-		s.fail(id, ErrBadRequest)
+	case e != nil:
+		s.fail(id, e)
 	case s.userID() == "":
-		s.fail(id, ErrDenied)
+		s.fail(id, errNeedsUser)
 	default:
 		s.replyRPC(id, RoomsResult(s.Sessions.RoomsOf(s.userID(), p.After, limit, maxInline)))
 	}
@@ -84,12 +90,16 @@ func (s *Session) members(id uint32, params []byte) {
 		After   string `json:"after"`
 		Limit   int    `json:"limit"`
 	}
-	limit, ok := 0, decodeRPC(params, &p) && chat.ValidRoomName(p.Channel)
-	if ok {
-		limit, ok = pageOf(p.Limit)
+	limit, wrong := 0, errNoObject
+	if decodeRPC(params, &p) {
+		limit, wrong = pageOf(p.Limit)
 	}
-	if !ok {
-		s.fail(id, ErrBadRequest)
+	switch {
+	case wrong != nil:
+		s.fail(id, wrong)
+		return
+	case !chat.ValidRoomName(p.Channel):
+		s.fail(id, errNoChannel)
 		return
 	}
 	in := s.roomRef(p.Channel)
@@ -116,6 +126,12 @@ func (s *Session) mayListMembers(in chat.RoomRef) *chat.Rejection {
 		return nil
 	}
 	return s.Sessions.Denial(actor, chat.ToSeePresence, in)
+}
+
+// belongs reports whether the user of the session is in the roster of a room, and may subscribe to it.
+func (s *Session) belongs(in chat.RoomRef) bool {
+	actor := s.actorIn(in)
+	return s.Sessions.RoleOf(in.Name, actor.User) != roster.None && s.Sessions.Authorize(actor, chat.ToSubscribe, in)
 }
 
 // decodeRPC decodes the parameters of an rpc method; no bytes count as no parameters.

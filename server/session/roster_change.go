@@ -6,6 +6,7 @@ import (
 
 	"github.com/throng-chat/throng/server/audit"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/roster"
 )
 
@@ -24,10 +25,14 @@ type rosterParams struct {
 // decodeRoster returns the parameters of a method of a signed-in user. Without them it replies with an error. A banned user may do nothing.
 func (s *Session) decodeRoster(id uint32, params []byte) (p rosterParams, ok bool) {
 	switch user := s.userID(); {
-	case !decodeRPC(params, &p) || !chat.ValidRoomName(p.Channel):
-		s.fail(id, ErrBadRequest)
+	case !decodeRPC(params, &p):
+		s.fail(id, invalid("a parameter has a wrong type"))
+	case !chat.ValidRoomName(p.Channel):
+		s.fail(id, errNoChannel)
 	case user == "":
-		s.fail(id, ErrDenied)
+		s.fail(id, errNeedsUser)
+	case s.Sessions.CheckName(s.roomRef(p.Channel)) != nil:
+		s.fail(id, ErrorOf(s.Sessions.CheckName(s.roomRef(p.Channel))))
 	case s.Sessions.Moderation.Denies(user, chat.ToSubscribe, p.Channel):
 		in := s.roomRef(p.Channel)
 		s.fail(id, ErrorOf(s.Sessions.Denial(s.actorIn(in), chat.ToSubscribe, in)))
@@ -45,7 +50,11 @@ func (s *Session) joinRoster(id uint32, params []byte) {
 	}
 	in := s.roomRef(p.Channel)
 	if in.Options.Join != chat.SignedIn || !s.Sessions.NameAllows(s.userID(), in.Name) {
-		s.fail(id, ErrDenied)
+		s.fail(id, denied("users cannot join this room by themselves (join)"))
+		return
+	}
+	if e := s.Sessions.AdmitsUsers(in.Name); e != nil {
+		s.fail(id, ErrorOf(e))
 		return
 	}
 	s.changeMembers(id, "members_add", chat.MemberChange{Room: p.Channel, Users: []string{s.userID()}, Role: roster.Member, Add: true})
@@ -57,7 +66,7 @@ func (s *Session) leaveRoster(id uint32, params []byte) {
 	switch {
 	case !ok:
 	case s.Sessions.IsDirect(p.Channel):
-		s.fail(id, ErrDenied)
+		s.fail(id, denied("nobody can leave a direct room"))
 	default:
 		s.changeMembers(id, "members_remove", chat.MemberChange{Room: p.Channel, By: s.userID(), Users: []string{s.userID()}})
 	}
@@ -73,15 +82,19 @@ func (s *Session) invite(id uint32, params []byte) {
 		p.Users = append(p.Users, p.User)
 	}
 	in := s.roomRef(p.Channel)
-	allowed := len(p.Users) > 0 && s.Sessions.HasAccess(in.Options.Invite, in.Name, s.userID())
-	for _, user := range p.Users {
+	invites, allowed := s.Sessions.HasAccess(in.Options.Invite, in.Name, s.userID()), true
+	for _, user := range p.Users[:min(len(p.Users), maxRPCPage)] {
 		allowed = allowed && s.Sessions.NameAllows(user, in.Name) && !s.Sessions.Moderation.Denies(user, chat.ToSubscribe, in.Name)
 	}
 	switch {
-	case len(p.Users) > maxRPCPage:
-		s.fail(id, ErrBadRequest)
+	case !invites && in.Options.Invite == chat.Nobody:
+		s.fail(id, denied("nobody may invite to this room (invite)"))
+	case !invites:
+		s.fail(id, denied("only "+string(in.Options.Invite)+" of the room may invite"))
+	case len(p.Users) == 0 || len(p.Users) > maxRPCPage:
+		s.fail(id, invalid("users: found %d, allowed: 1 to %d", len(p.Users), maxRPCPage))
 	case !allowed:
-		s.fail(id, ErrDenied)
+		s.fail(id, denied("users: one of them may not be in this room"))
 	default:
 		s.changeMembers(id, "members_add", chat.MemberChange{Room: p.Channel, Users: p.Users, Role: roster.Member, Add: true})
 	}
@@ -96,9 +109,9 @@ func (s *Session) setRole(id uint32, params []byte) {
 	role, known := roster.ParseRole(p.Role)
 	switch {
 	case !known:
-		s.fail(id, ErrBadRequest)
+		s.fail(id, invalid("role: found %q, allowed: owner, moderator, member", logqueue.Clip(p.Role)))
 	case !s.moderates(p.Channel) || s.Sessions.IsDirect(p.Channel):
-		s.fail(id, ErrDenied)
+		s.fail(id, errModerators)
 	default:
 		s.changeMembers(id, "members_role", chat.MemberChange{Room: p.Channel, By: s.userID(), Users: []string{p.User}, Role: role})
 	}
@@ -110,7 +123,7 @@ func (s *Session) removeMember(id uint32, params []byte) {
 	switch {
 	case !ok:
 	case !s.moderates(p.Channel) || s.Sessions.IsDirect(p.Channel):
-		s.fail(id, ErrDenied)
+		s.fail(id, errModerators)
 	default:
 		s.changeMembers(id, "members_remove", chat.MemberChange{Room: p.Channel, By: s.userID(), Users: []string{p.User}})
 	}
@@ -129,10 +142,14 @@ func (s *Session) createRoom(id uint32, params []byte) {
 	}
 	in := s.roomRef(p.Channel)
 	if in.Options.Create != chat.SignedIn || !s.Sessions.NameAllows(s.userID(), in.Name) || s.Sessions.IsDirect(in.Name) {
-		s.fail(id, ErrDenied)
+		s.fail(id, denied("users cannot create this room (create)"))
 		return
 	}
-	s.Sessions.CreateRoom(p.Channel, s.userID(), p.InfoChange, s.committed(id, s.act("room_create", p.Channel, s.userID())))
+	if e := s.Sessions.AdmitsUsers(in.Name); e != nil {
+		s.fail(id, ErrorOf(e))
+		return
+	}
+	s.Sessions.CreateOwnRoom(p.Channel, s.userID(), p.InfoChange, s.committed(id, s.act("room_create", p.Channel, s.userID())))
 }
 
 // updateRoom is the rpc method by which a moderator changes what a room is called.

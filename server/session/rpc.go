@@ -24,7 +24,8 @@ var rosterMethods = map[string]rpcMethod{
 
 // chatMethods are the methods of throng that exist while there are chat rooms. Otherwise the application gets these calls.
 var chatMethods = map[string]rpcMethod{
-	"timeline": (*Session).timeline, "search": (*Session).search, "read": (*Session).read, "unread": (*Session).unread,
+	"timeline": (*Session).timeline, "reactors": (*Session).reactors, "search": (*Session).search, "read": (*Session).read, "unread": (*Session).unread,
+	"receipts": (*Session).receipts,
 }
 
 // ownMethod returns the method of throng with a name; nil if the application gets the call.
@@ -115,7 +116,7 @@ func (s *Session) proposeRedaction(id uint32, r chat.Redaction, author *chat.Cli
 // proxyRPC sends the call to the application.
 func (s *Session) proxyRPC(id uint32, req *protocol.RPCRequest) {
 	if !s.Sessions.Hooks.wants(OnRPC) {
-		s.fail(id, ErrNotAvailable)
+		s.fail(id, errNoMethod)
 		return
 	}
 	if s.overBulkRate() {

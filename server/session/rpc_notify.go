@@ -9,10 +9,11 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/notify"
+	"github.com/throng-chat/throng/server/roster"
 	"github.com/throng-chat/throng/server/webpush"
 )
 
-// The rpc methods about notifications: what a user wants, and its browsers (server/CHAT.md, Notifications).
+// The rpc methods about notifications: what a user wants, and its browsers (docs/chat.md, Notifications).
 
 // preferenceRate limits the changes of one connection: each is written to disk.
 const preferenceRate = 2 // per second
@@ -39,12 +40,33 @@ func (s *Session) mute(id uint32, data []byte) {
 		s.fail(id, ErrBadRequest)
 		return
 	}
+	if _, ok := s.preferenceUser(id); !ok {
+		return
+	}
+	if e := s.checkMute(s.roomRef(r.Channel)); e != nil {
+		s.fail(id, e)
+		return
+	}
+	if e := s.Sessions.AdmitsUsers(""); e != nil {
+		s.fail(id, ErrorOf(e))
+		return
+	}
 	s.changePreferences(id, func(p *notify.Preferences) (*notify.Preferences, error) {
 		return p.Mute(r.Channel, r.Until, time.Now())
 	})
 }
 
-// unmute handles unmute.
+// checkMute returns the error of a session that may not mute a room; nil if it may: it is subscribed or may subscribe, or its user is in the roster,
+// so that the room may notify it. Else a user could store the names of rooms that are not its own.
+func (s *Session) checkMute(in chat.RoomRef) *protocol.Error {
+	actor := s.actorIn(in)
+	if actor.Member || s.Sessions.RoleOf(in.Name, actor.User) != roster.None || s.Sessions.Authorize(actor, chat.ToSubscribe, in) {
+		return nil
+	}
+	return ErrorOf(s.Sessions.Denial(actor, chat.ToSubscribe, in))
+}
+
+// unmute handles unmute. It needs no permission: the user may have lost it since.
 func (s *Session) unmute(id uint32, data []byte) {
 	var r struct {
 		Channel string `json:"channel"`
@@ -98,6 +120,10 @@ func (s *Session) pushSubscribe(id uint32, data []byte) {
 		s.fail(id, ErrorOf(&chat.Rejection{Cause: chat.CauseInvalid, Detail: err.Error()}))
 		return
 	}
+	if e := s.Sessions.AdmitsUsers(""); e != nil {
+		s.fail(id, ErrorOf(e))
+		return
+	}
 	s.changePreferences(id, func(p *notify.Preferences) (*notify.Preferences, error) { return p.Subscribe(sub), nil })
 }
 
@@ -121,7 +147,7 @@ func (s *Session) pushUnsubscribe(id uint32, data []byte) {
 // hasPush reports whether Web Push is on; else it replies with an error.
 func (s *Session) hasPush(id uint32) bool {
 	if s.Sessions.Notices.push == nil {
-		s.fail(id, ErrNotAvailable)
+		s.fail(id, errNoWebPush)
 		return false
 	}
 	return true

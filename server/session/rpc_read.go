@@ -12,12 +12,9 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 )
 
-// The rpc methods about what a user has read (server/CHAT.md, Read markers).
+// The rpc methods about what a user has read (docs/chat.md, Read markers).
 
-var (
-	errNeedsUser = ErrorOf(&chat.Rejection{Cause: chat.CauseDenied, Detail: "the method needs a user"})
-	errUpto      = ErrorOf(&chat.Rejection{Cause: chat.CauseInvalid, Detail: "upto: want an offset from 1 on"})
-)
+var errUpto = invalid("upto: want an offset from 1 on")
 
 // Limits of a reply to unread.
 const (
@@ -54,12 +51,38 @@ func (s *Session) read(id uint32, params []byte) {
 	})
 }
 
-// checkUnread returns the error of a session that may not use the read markers of a room; nil if it may.
+// receipts is the rpc method that returns how far others have read a room with the option receipts. Clients that may read its history may call it.
+func (s *Session) receipts(id uint32, params []byte) {
+	var p struct {
+		Channel string `json:"channel"`
+	}
+	if json.Unmarshal(params, &p) != nil || !chat.ValidRoomName(p.Channel) {
+		s.fail(id, ErrBadRequest)
+		return
+	}
+	in := s.roomRef(p.Channel)
+	absent := unless(in.Options.IsChat(), errNotChat)
+	if absent == nil {
+		absent = unless(in.Options.Receipts, errNoReceipts)
+	}
+	if e := s.checkRead(chat.ToReadHistory, in, absent); e != nil {
+		s.fail(id, e)
+		return
+	}
+	s.replyRPC(id, struct {
+		Upto map[string]uint64 `json:"upto"`
+	}{s.Sessions.ReceiptsOf(p.Channel)})
+}
+
+// checkUnread returns the error of a session that may not use the read markers of a room; nil if it may. A user that belongs to the room counts as
+// subscribed: it has unread messages in a room that no device of it has opened.
 func (s *Session) checkUnread(in chat.RoomRef) *protocol.Error {
 	if s.userID() == "" {
 		return errNeedsUser
 	}
-	return s.checkRead(chat.ToReadHistory, in, in.Options.IsChat())
+	actor := s.actorIn(in)
+	actor.Member = actor.Member || s.belongs(in)
+	return s.checkReadBy(actor, chat.ToReadHistory, in, unless(in.Options.IsChat(), errNotChat))
 }
 
 // unread is the rpc method that returns what the user has not read, in all its rooms or in some.

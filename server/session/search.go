@@ -55,17 +55,27 @@ func (s *Session) search(id uint32, params []byte) {
 		s.fail(id, e)
 		return
 	}
-	if s.overBulkRate() {
+	metrics := &s.Sessions.Metrics.Searches
+	reject := func() {
+		metrics.Rejected.Inc()
 		s.reject(id, ErrTooManyRequests)
+	}
+	if s.overBulkRate() {
+		reject()
 		return
 	}
 	s.Await(s.Sessions.Searchers, func() func() {
-		data, compared := f.run()
+		data, compared, canceled := f.run()
+		if canceled {
+			metrics.Canceled.Inc()
+		} else {
+			metrics.Done.Inc()
+		}
 		return func() {
 			s.chargeBulk(len(data) + compared/searchedPerByte)
 			s.Reply(&protocol.Reply{Id: id, Rpc: &protocol.RPCResult{Data: data}})
 		}
-	}, func() { s.reject(id, ErrTooManyRequests) })
+	}, reject)
 }
 
 // begin checks the parameters and the permissions. Called on the poller.
@@ -86,7 +96,7 @@ func (f *searching) begin() *protocol.Error {
 			return ErrBadRequest
 		}
 		in := s.roomRef(p.Channel)
-		if e := s.checkRead(chat.ToReadHistory, in, in.Options.IsChat()); e != nil {
+		if e := s.checkRead(chat.ToReadHistory, in, unless(in.Options.IsChat(), errNotChat)); e != nil {
 			return e
 		}
 		f.rooms = []string{p.Channel}
@@ -157,8 +167,8 @@ func (f *searching) take(source int, found search.Text) bool {
 	return true
 }
 
-// run searches and returns the reply, and the bytes that were compared. Called on a worker.
-func (f *searching) run() (data []byte, compared int) {
+// run searches and returns the reply, the bytes that were compared, and whether the search ended because its client has left. Called on a worker.
+func (f *searching) run() (data []byte, compared int, canceled bool) {
 	f.reply = append(f.reply, `{"messages":[`...)
 	at, compared := f.query.Run()
 	more := slices.ContainsFunc(at, func(p search.Position) bool { return !p.Done })
@@ -166,7 +176,7 @@ func (f *searching) run() (data []byte, compared int) {
 	if more {
 		data = f.appendNext(append(data, `,"next":`...), at)
 	}
-	return append(data, '}'), compared
+	return append(data, '}'), compared, more && f.query.Canceled()
 }
 
 // appendNext appends where the search continues: an offset with a channel, else an object with the offset of each room that has more.

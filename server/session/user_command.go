@@ -62,6 +62,8 @@ func disconnectFor(c chat.Disconnect) disconnect {
 		d = disconnectBanned
 	case chat.EndedByExpiry:
 		d = disconnectExpired
+	case chat.EndedByLimit:
+		d = disconnectTooManyOfUser
 	}
 	if c.Code != 0 {
 		d.code = ws.CloseCode(c.Code)
@@ -81,6 +83,8 @@ func unsubscribeReasonFor(c chat.Unsubscribe) unsubscribeReason {
 		return unsubscribedByBan
 	case chat.EndedByRemoval:
 		return unsubscribedByRemoval
+	case chat.EndedByDeletion:
+		return unsubscribedByDeletion
 	}
 	return unsubscribedByServer
 }
@@ -91,13 +95,15 @@ func (s *Session) disconnectAtOnce(d disconnect) {
 	s.leaveAll()
 }
 
-// applyUnsubscribe also rejects a subscription to the room that waits for the application.
+// applyUnsubscribe ends the subscriptions to a room and to its room for typing. It also rejects one that waits for the application.
 func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
-	if join := s.pendingJoin; join != nil && join.Requested.Channel == c.Room {
-		join.ended = true
-	}
-	if sub := s.Find(c.Room); sub != nil {
-		s.endSubscription(sub, unsubscribeReasonFor(c))
+	for _, room := range [...]string{c.Room, chat.TypingRoom(c.Room)} {
+		if join := s.pendingJoin; join != nil && join.Requested.Channel == room {
+			join.ended = true
+		}
+		if sub := s.Find(room); sub != nil {
+			s.endSubscription(sub, unsubscribeReasonFor(c))
+		}
 	}
 }
 

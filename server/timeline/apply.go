@@ -79,15 +79,16 @@ func (t *Timeline) add(m *message, thread string) {
 		t.pins.add(m)
 	}
 	if m.deleted {
-		t.countDeleted(m)
+		t.silence(m)
 	} else {
 		t.count(m)
 	}
 	t.bytes += m.bytes()
 }
 
-func (t *Timeline) countDeleted(m *message) {
-	if t.deleted.add(m.offset) {
+// silence makes a message unread for nobody.
+func (t *Timeline) silence(m *message) {
+	if t.silent.add(m.offset) {
 		t.bytes += offsetCost
 	}
 }
@@ -175,7 +176,7 @@ func (t *Timeline) delete(m *message) (redact []uint64) {
 	t.uncount(m)
 	t.clearContent(m)
 	m.deleted = true
-	t.countDeleted(m)
+	t.silence(m)
 	return redact
 }
 
@@ -227,6 +228,27 @@ func (t *Timeline) pin(m *message, on bool) {
 	} else {
 		t.pins.drop(m)
 	}
+}
+
+// NewMentions returns the users that a publication mentions, and its message did not mention before. Call it before Apply.
+func (t *Timeline) NewMentions(e *Entry) (users []string) {
+	switch e.Kind {
+	case Message:
+		return e.Mentions
+	case Edit:
+	default:
+		return nil
+	}
+	m := t.find(e.ID)
+	if m == nil || m.deleted || e.Redacted {
+		return nil
+	}
+	for _, user := range e.Mentions {
+		if !slices.ContainsFunc(m.mentions(), func(p *person) bool { return p.user == user }) {
+			users = append(users, user)
+		}
+	}
+	return users
 }
 
 // sameText reports whether an edit leaves a message as it is.

@@ -19,7 +19,7 @@
 //
 // # The fold
 //
-// Apply is total and deterministic: it has a defined effect on each state, perhaps none. It checks no rights, because Check did. CHAT.md has
+// Apply is total and deterministic: it has a defined effect on each state, perhaps none. It checks no rights, because Check did. docs/chat.md has
 // the same rules for clients.
 //
 //	| entry    | effect                                                                                                                |

@@ -19,7 +19,7 @@ const (
 	MaxMention  = 255 // bytes of a mention
 )
 
-// Here is the mention of all members that are connected.
+// Here is the mention of all members.
 const Here = "@here"
 
 // Limits are those of a room's options.

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// field is a field of the data that CHAT.md names.
+// field is a field of the data that docs/chat.md names.
 type field int
 
 const (
@@ -37,7 +37,7 @@ var fieldNames = [fieldCount]string{
 // fields has the JSON value of each field; nil if it is absent or null.
 type fields [fieldCount][]byte
 
-// fieldsOf reads the fields of an object. data is valid JSON and begins with the object. Names match exactly. A name that CHAT.md has may not be
+// fieldsOf reads the fields of an object. data is valid JSON and begins with the object. Names match exactly. A name that docs/chat.md has may not be
 // there twice: readers differ about which one counts.
 func fieldsOf(data []byte) (f fields, err error) {
 	seen := [fieldCount]bool{}

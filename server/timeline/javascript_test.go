@@ -60,12 +60,12 @@ for (const { me, events } of JSON.parse(readFileSync("histories.json"))) {
 writeFileSync("results.json", JSON.stringify(results));
 `
 
-// The class in CHAT.md has the messages of the timeline: with the publications that it receives, and pages whose replies arrive late.
+// The class in docs/chat.md has the messages of the timeline: with the publications that it receives, and pages whose replies arrive late.
 func TestTheJavaScriptOfTheReferenceFoldsToTheTimeline(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Skip("node is not installed: it runs the class of CHAT.md")
+		t.Skip("node is not installed: it runs the class of docs/chat.md")
 	}
 	dir := t.TempDir()
 	var histories []jsHistory
@@ -115,17 +115,17 @@ func checkClient(t *testing.T, seed int, got []map[string]any, want map[float64]
 	}
 }
 
-// referenceClass returns the class of CHAT.md.
+// referenceClass returns the class of docs/chat.md.
 func referenceClass(t *testing.T) []byte {
 	t.Helper()
-	text, err := os.ReadFile("../CHAT.md")
+	text, err := os.ReadFile("../../docs/chat.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, after, ok := bytes.Cut(text, []byte("```js\n// The messages of one chat room in a client."))
 	class, _, closed := bytes.Cut(after, []byte("```"))
 	if !ok || !closed {
-		t.Fatal("CHAT.md has no class ChatRoom")
+		t.Fatal("docs/chat.md has no class ChatRoom")
 	}
 	return append([]byte("//"), class...)
 }
@@ -181,10 +181,10 @@ func jsPublicationOf(d delivery) *jsPublication {
 	return p
 }
 
-// The examples of JSON in CHAT.md are JSON, and the errors are those of the code.
+// The examples of JSON in docs/chat.md are JSON, and the errors are those of the code.
 func TestTheErrorsOfTheReferenceAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../CHAT.md")
+	text, err := os.ReadFile("../../docs/chat.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,6 +201,6 @@ func TestTheErrorsOfTheReferenceAreThoseOfTheCode(t *testing.T) {
 		}
 	}
 	if len(missing) > 0 {
-		t.Errorf("CHAT.md does not have %s", fmt.Sprintf("%q", missing))
+		t.Errorf("docs/chat.md does not have %s", fmt.Sprintf("%q", missing))
 	}
 }

@@ -57,6 +57,7 @@ func TestTheTimelineIsTheFoldOfAClient(t *testing.T) {
 	}
 	for seed := range seeds {
 		m := model{t: t, seed: uint64(seed), random: rand.New(rand.NewPCG(uint64(seed), 18)), durable: seed%2 == 1}
+		m.timeline.Direct, m.live.direct = seed%3 == 2, seed%3 == 2
 		m.run(steps)
 	}
 }
@@ -328,8 +329,8 @@ func allPages(t testing.TB, from *Timeline, q Query) (all []map[string]any) {
 // server.
 func (m *model) compareRedacted() {
 	live := m.live
-	var server Timeline
-	m.live = naive{}
+	server := Timeline{Direct: m.live.direct}
+	m.live = naive{direct: m.live.direct}
 	evicted := 0
 	evict := func(until int) {
 		for ; evicted < until; evicted++ {
@@ -356,7 +357,7 @@ func (m *model) compareRedacted() {
 
 // compareRestored checks a timeline from snapshots in a random order, and that a replay of any end of the log changes nothing.
 func (m *model) compareRestored() {
-	var again Timeline
+	again := Timeline{Direct: m.live.direct}
 	snapshots := m.snapshots()
 	m.random.Shuffle(len(snapshots), func(i, j int) { snapshots[i], snapshots[j] = snapshots[j], snapshots[i] })
 	for _, b := range snapshots {
@@ -385,7 +386,7 @@ func (m *model) snapshots() (all [][]byte) {
 // audit checks the bytes and the references of a timeline against what its messages need.
 func audit(m *model) {
 	t := &m.timeline
-	bytes, refs := (t.here.len()+t.deleted.len())*offsetCost, map[*person]int{}
+	bytes, refs := (t.here.len()+t.silent.len())*offsetCost, map[*person]int{}
 	for i := range t.order.len() {
 		msg := t.order.at(i)
 		bytes += msg.bytes()

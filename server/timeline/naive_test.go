@@ -14,8 +14,9 @@ type delivery struct {
 	data   []byte
 }
 
-// naive is the fold of a client, as CHAT.md describes it, with the users of all reactions. It shares no code with the timeline.
+// naive is the fold of a client, as docs/chat.md describes it, with the users of all reactions. It shares no code with the timeline.
 type naive struct {
+	direct   bool // a message without a user counts as read
 	messages []*naiveMessage
 }
 
@@ -164,7 +165,7 @@ func (n *naive) view(viewer string) (messages []map[string]any) {
 // unread counts what Unread returns, one message after the other.
 func (n *naive) unread(user string, upto uint64) (unread, mentions int) {
 	for _, m := range n.messages {
-		if m.offset <= upto || m.deleted || user != "" && m.user == user {
+		if m.offset <= upto || m.deleted || user != "" && m.user == user || n.direct && m.user == "" {
 			continue
 		}
 		unread++

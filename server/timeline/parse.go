@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads the data of a publisher: a message or a change as in CHAT.md, or a JSON string, which is a message without an ID. It ignores
-// fields that CHAT.md does not name. The error gives the field, what was found and what is allowed.
+// Parse reads the data of a publisher: a message or a change as in docs/chat.md, or a JSON string, which is a message without an ID. It ignores
+// fields that docs/chat.md does not name. The error gives the field, what was found and what is allowed.
 func Parse(data []byte, l Limits) (Entry, error) {
 	return parse(data, l, false)
 }

@@ -2,17 +2,19 @@ package timeline
 
 // Timeline is the messages of one room. The zero value is empty and ready. Not safe for concurrent use: the lock of the room guards it.
 type Timeline struct {
+	Direct bool // the room is of two users: a message without a user is a notice, which counts as read. Constant
+
 	order    messages            // all messages
 	byID     map[string]*message // those with an ID
 	threads  map[string]*thread  // those with replies, by name
 	pins     messages
 	people   people
 	here     offsets // messages that mention Here and are not deleted
-	deleted  offsets
+	silent   offsets // messages that are unread for nobody: deleted ones, and notices
 	pending  pending
 	position uint64 // offset of the last publication that was applied
 	ringFrom uint64 // offset of the oldest publication in the recovery ring
-	bytes    int    // of messages, threads, here, deleted; Bytes has the total
+	bytes    int    // of messages, threads, here, silent; Bytes has the total
 }
 
 // Count returns the number of messages, deleted ones included.
@@ -102,7 +104,7 @@ func (t *Timeline) remove(m *message) {
 	if m.id != "" {
 		delete(t.byID, m.id)
 	}
-	if m.deleted && t.deleted.drop(m.offset) {
+	if (m.deleted || t.isNotice(m)) && t.silent.drop(m.offset) {
 		t.bytes -= offsetCost
 	}
 }
@@ -156,8 +158,15 @@ func (t *Timeline) leaveThread(m *message) {
 	t.bytes -= threadCost + textBytes(th.name)
 }
 
+// isNotice reports whether a message is a notice of the application to the users of a direct room.
+func (t *Timeline) isNotice(m *message) bool { return t.Direct && m.author == nil }
+
 // count adds a message that is not deleted to the lists of unread messages and mentions.
 func (t *Timeline) count(m *message) {
+	if t.isNotice(m) {
+		t.silence(m)
+		return
+	}
 	t.people.add(m.author, ownList, m.offset)
 	if m.here {
 		if t.here.add(m.offset) {
@@ -175,6 +184,9 @@ func (t *Timeline) count(m *message) {
 
 // uncount removes a message from the lists of unread messages and mentions.
 func (t *Timeline) uncount(m *message) {
+	if t.isNotice(m) {
+		return
+	}
 	t.people.drop(m.author, ownList, m.offset)
 	if m.here {
 		if t.here.drop(m.offset) {

@@ -1,10 +1,10 @@
 package timeline
 
 // Unread returns the number of messages with an offset greater than upto that a user has not read, and how many of them mention the user, by
-// user ID or Here. Deleted messages and those of the user count as read. It needs O(log n) steps.
+// user ID or Here. Deleted messages, those of the user, and the notices of a direct room count as read. It needs O(log n) steps.
 func (t *Timeline) Unread(user string, upto uint64) (unread, mentions int) {
 	newer := t.order.len() - t.order.search(func(m *message) bool { return m.offset > upto })
-	unread = newer - t.deleted.after(upto)
+	unread = newer - t.silent.after(upto)
 	mentions = t.here.after(upto)
 	if p := t.people.find(user); p != nil && p.counts != nil {
 		unread -= p.counts.own.after(upto)

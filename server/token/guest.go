@@ -33,6 +33,14 @@ func NewGuestKey() GuestKey {
 	return key
 }
 
+// Check returns an error unless the key is like one of NewGuestKey.
+func (k GuestKey) Check() error {
+	if k.ID == "" || len(k.Secret) != minSecret {
+		return fmt.Errorf("the id has %d bytes, and the secret has %d: must be 1 or more, and %d", len(k.ID), len(k.Secret), minSecret)
+	}
+	return nil
+}
+
 // SetGuestKeys replaces the keys of guest tokens: the first one signs, all of them verify. There is at least one. A new Verifier has a random
 // key. Any goroutine may call it.
 func (v *Verifier) SetGuestKeys(keys []GuestKey) { v.guestKeys.Store(&keys) }

@@ -149,7 +149,7 @@ func (s *remoteSet) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			s.log.Warn("could not fetch the keys of jwks-url", "err", err, "again in", refreshPause)
+			s.log.Warn("could not fetch the keys of jwks-url", "error", err, "retry_in", refreshPause.String())
 		}
 		select {
 		case <-ctx.Done():

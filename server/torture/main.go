@@ -11,22 +11,22 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/throng-chat/throng/server/broker/crashtest"
+	"github.com/throng-chat/throng/server/torture/durability"
 )
 
 // attacks are all cases, in the order in which they run.
-var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, fallbackAttacks, burstAttacks, tlsAttacks, reloadAttacks)
+var attacks = slices.Concat(signalAttacks, logAttacks, replyAttacks, pageAttacks, joinAttacks, apiAttacks, heldAttacks, fallbackAttacks, chatRoomAttacks, burstAttacks, tlsAttacks, reloadAttacks)
 
 func main() {
 	only := flag.String("run", "", "run the attacks whose name matches this regular expression")
@@ -62,11 +62,8 @@ func torture(only, binary string) error {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "throng")
-		build := exec.Command("go", "build", "-o", binary, "./cmd/throng")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build throng: %w", err)
+		if binary, err = durability.Build(context.Background(), dir); err != nil {
+			return err
 		}
 	}
 	pinSelf()

@@ -12,12 +12,12 @@ import (
 )
 
 var pageAttacks = []attack{
-	{name: "6,000 unread GET /app.js", run: func(t *target) (string, error) { return unreadPages(t, 6000) }, memory: 96 << 20},
+	{name: "6,000 unread GET /emoji.json", run: func(t *target) (string, error) { return unreadPages(t, 6000) }, memory: 96 << 20},
 	{name: "3,000 of them, 2,000 files", files: 2000, run: func(t *target) (string, error) { return unreadPages(t, 3000) }, memory: 96 << 20},
 	{name: "150 of them, 100 an address", flags: []string{"--max-connections-address", "100"}, run: pagesOfOneAddress},
 }
 
-const getPage = "GET /app.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+const getPage = "GET /emoji.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 // unread requests a page ten times and reads nothing.
 func unread(t *target, from string) (net.Conn, error) {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,14 +31,19 @@ var pages = []struct {
 		contains:    `id="messages"`,
 	},
 	{
-		path:        "/app.js",
+		path:        "/early.js",
 		contentType: "text/javascript; charset=utf-8",
 		contains:    "new WebSocket(",
 	},
 	{
+		path:        "/" + firstModule(),
+		contentType: "text/javascript; charset=utf-8",
+		contains:    "createElement(",
+	},
+	{
 		path:        "/style.css",
 		contentType: "text/css; charset=utf-8",
-		contains:    "prefers-color-scheme",
+		contains:    "light-dark(",
 	},
 	{
 		path:        "/favicon.svg",
@@ -46,6 +52,9 @@ var pages = []struct {
 	},
 }
 
+// later are files that the page loads when it needs them, and the script for other sites.
+var later = []string{"/embed.js", "/zh-Hans.json", "/zh-Hant.json"}
+
 // serve answers one request in memory.
 func serve(method, target string, header http.Header) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, nil)
@@ -53,7 +62,7 @@ func serve(method, target string, header http.Header) *httptest.ResponseRecorder
 		r.Header[name] = values
 	}
 	w := httptest.NewRecorder()
-	Handler().ServeHTTP(w, r)
+	Handler(Options{}).ServeHTTP(w, r)
 	return w
 }
 
@@ -145,7 +154,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 
 // The targets go over a socket as they stand: a client library would tidy them first.
 func TestOtherPathsAreNotFound(t *testing.T) {
-	srv := httptest.NewServer(Handler())
+	srv := httptest.NewServer(Handler(Options{}))
 	defer srv.Close()
 	for _, target := range []string{
 		"/index.html",
@@ -153,15 +162,15 @@ func TestOtherPathsAreNotFound(t *testing.T) {
 		"/connection.js",
 		"/web_test.go",
 		"/browser/",
-		"/app.js/",
-		"/app.js.map",
+		"/page.js/",
+		"/page.js.map",
 		"/APP.JS",
-		"/app.js%00",
-		"/app.js%20",
+		"/page.js%00",
+		"/page.js%20",
 		"/app%2ejs",
 		"/%61pp.js",
-		"/./app.js",
-		"//app.js",
+		"/./page.js",
+		"//page.js",
 		"//",
 		"/.",
 		"/..",
@@ -179,8 +188,8 @@ func TestOtherPathsAreNotFound(t *testing.T) {
 		"/%c0%ae%c0%ae/web.go",
 		"/%2f",
 		"/%5c",
-		"/x/../app.js",
-		"/style.css/../app.js",
+		"/x/../page.js",
+		"/style.css/../page.js",
 		"/favicon.ico",
 		"/ws/",
 	} {
@@ -220,11 +229,20 @@ func sendTarget(t *testing.T, address, target string) (*http.Response, string) {
 	return res, string(body)
 }
 
+// Each further file costs a request before the first message.
+func TestTheFirstModuleImportsNoOther(t *testing.T) {
+	script := serve(http.MethodGet, "/"+firstModule(), nil).Body.String()
+	if imports := regexp.MustCompile(`(?:from|import)"\./[^"]+"`).FindAllString(script, -1); len(imports) > 0 {
+		t.Errorf("%s: got %q, want no import", firstModule(), imports)
+	}
+}
+
 // Whoever opens the page waits for these bytes.
-func TestThePageFitsIntoFourteenKilobytes(t *testing.T) {
+func TestThePageFitsIntoThirtyKilobytes(t *testing.T) {
 	total := 0
 	for _, tt := range pages {
-		w := serve(http.MethodGet, tt.path, http.Header{"Accept-Encoding": {"br, gzip"}})
+		path := tt.path
+		w := serve(http.MethodGet, path, http.Header{"Accept-Encoding": {"br, gzip"}})
 		wantHeader(t, w.Header(), "Content-Encoding", "gzip")
 		wantHeader(t, w.Header(), "Content-Length", fmt.Sprint(w.Body.Len()))
 		wantHeader(t, w.Header(), "Vary", "Accept-Encoding")
@@ -232,47 +250,57 @@ func TestThePageFitsIntoFourteenKilobytes(t *testing.T) {
 
 		unpacked, err := gzip.NewReader(w.Body)
 		if err != nil {
-			t.Fatalf("%s: %v", tt.path, err)
+			t.Fatalf("%s: %v", path, err)
 		}
 		body, err := io.ReadAll(unpacked)
-		if plain := serve(http.MethodGet, tt.path, nil).Body.String(); err != nil || string(body) != plain {
-			t.Errorf("%s: unpacked it is %d bytes (%v), want the %d of the plain one", tt.path, len(body), err, len(plain))
+		if plain := serve(http.MethodGet, path, nil).Body.String(); err != nil || string(body) != plain {
+			t.Errorf("%s: unpacked it is %d bytes (%v), want the %d of the plain one", path, len(body), err, len(plain))
 		}
 	}
-	if total > 14<<10 {
-		t.Errorf("got %d bytes, want %d at most", total, 14<<10)
+	if total > 30<<10 {
+		t.Errorf("got %d bytes, want %d at most", total, 30<<10)
 	}
-	t.Logf("%d bytes of %d", total, 14<<10)
+	t.Logf("%d bytes of %d", total, 30<<10)
 }
 
-// The committed script is served, so it has to be the build of the sources beside it.
-func TestTheScriptIsBuiltFromItsSources(t *testing.T) {
+// The committed files are served, so they have to be the build of the sources beside them.
+func TestDistIsBuiltFromItsSources(t *testing.T) {
 	source, err := os.ReadFile("web.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	generate := regexp.MustCompile(`(?m)^//go:generate (go run github\.com/evanw/esbuild/cmd/esbuild .+) --outfile=dist/app\.js$`).FindSubmatch(source)
-	if generate == nil {
-		t.Fatal("web.go has no go:generate line that builds dist/app.js by esbuild")
+	builds := regexp.MustCompile(`(?m)^//go:generate (go run github\.com/evanw/esbuild/cmd/esbuild .+) --outdir=(dist\S*)$`).FindAllSubmatch(source, -1)
+	if len(builds) != 2 {
+		t.Fatalf("web.go: got %d go:generate lines that build dist by esbuild, want 2", len(builds))
 	}
-	args := strings.Fields(string(generate[1]))
-	build, stderr := exec.Command(args[0], args[1:]...), bytes.Buffer{}
-	build.Stderr = &stderr
-	fresh, err := build.Output()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", args, err, &stderr)
-	}
-	if !bytes.Contains(fresh, []byte("new WebSocket(")) {
-		t.Errorf("a fresh build of %d bytes: got no WebSocket in it", len(fresh))
-	}
-	if served := serve(http.MethodGet, "/app.js", nil).Body.Bytes(); !bytes.Equal(served, fresh) {
-		t.Errorf("dist/app.js: got %d bytes that differ from the %d of a fresh build: run make page-script", len(served), len(fresh))
+	for _, build := range builds {
+		fresh, dir := t.TempDir(), string(build[2])
+		args := append(strings.Fields(string(build[1])), "--outdir="+fresh)
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		built, err := os.ReadDir(fresh)
+		if err != nil || len(built) < 2 {
+			t.Fatalf("a fresh build of %s: got %d files (%v), want two at least", dir, len(built), err)
+		}
+		for _, file := range built {
+			want, err := os.ReadFile(filepath.Join(fresh, file.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(filepath.Join(dir, file.Name())); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s/%s: got %d bytes (%v) that differ from the %d of a fresh build: run make page-script", dir, file.Name(), len(got), err, len(want))
+			}
+		}
+		if committed, err := os.ReadDir(dir); dir == "dist/served" && len(committed) != len(built) {
+			t.Errorf("%s: got %d files (%v), want the %d of a fresh build: run make page-script", dir, len(committed), err, len(built))
+		}
 	}
 }
 
 func TestWhoDoesNotTakeGzipGetsItPlain(t *testing.T) {
 	for _, accepts := range []string{"", "identity", "br", "gzip;q=0", "xgzip"} {
-		w := serve(http.MethodGet, "/app.js", http.Header{"Accept-Encoding": {accepts}})
+		w := serve(http.MethodGet, "/early.js", http.Header{"Accept-Encoding": {accepts}})
 		if got := w.Header().Get("Content-Encoding"); got != "" || !strings.Contains(w.Body.String(), "new WebSocket(") {
 			t.Errorf("Accept-Encoding %q: got %q, want it plain", accepts, got)
 		}
@@ -285,18 +313,23 @@ func TestThePageLoadsItsScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count(string(page), "<script"); got != 1 || !strings.Contains(string(page), `<script src="dist/app.js" defer></script>`) {
+	if got := strings.Count(string(page), "<script"); got != 1 || !strings.Contains(string(page), `<script src="dist/app.js"></script>`) {
 		t.Errorf("index.html: got %d scripts, want dist/app.js alone", got)
 	}
 	served := serve(http.MethodGet, "/", nil).Body.String()
-	if got := strings.Count(served, "<script"); got != 1 || !strings.Contains(served, `<script src="app.js" defer></script>`) {
-		t.Errorf("served: got %d scripts, want app.js alone", got)
+	_, behind, found := strings.Cut(served, `<script type="module" src="`+firstModule()+`" async></script>`)
+	early := strings.Index(served, `<script src="early.js"></script>`)
+	if got := strings.Count(served, "<script"); got != 2 || !found || early < 0 || early > strings.Index(served, `<link rel="stylesheet"`) {
+		t.Errorf("served: got %d scripts, want early.js before the style, and %s", got, firstModule())
+	}
+	if strings.Contains(behind, "id=") {
+		t.Errorf("served: got %q behind the script, want no elements that it may not find", behind)
 	}
 }
 
 // The script takes it for granted that each element it asks for by id is there, and of which kind it is.
 func TestThePageHasTheElementsOfItsScript(t *testing.T) {
-	source, err := os.ReadFile("src/dom.ts")
+	source, err := os.ReadFile("src/ui/dom.ts")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,9 +337,9 @@ func TestThePageHasTheElementsOfItsScript(t *testing.T) {
 	list, _, found := strings.Cut(list, "}\n")
 	elements := regexp.MustCompile(`(?m)^  (\w+): HTML(\w*)Element;$`).FindAllStringSubmatch(list, -1)
 	if !found || len(elements) == 0 || len(elements) != strings.Count(list, "\n") {
-		t.Fatalf("src/dom.ts: got %d elements in %q, want one a line", len(elements), list)
+		t.Fatalf("src/ui/dom.ts: got %d elements in %q, want one a line", len(elements), list)
 	}
-	tags := map[string]string{"": `\w+`, "Anchor": "a", "UList": "ul", "TextArea": "textarea"}
+	tags := map[string]string{"": `\w+`, "Anchor": "a", "UList": "ul", "Link": "link", "TextArea": "textarea"}
 	page := serve(http.MethodGet, "/", nil).Body.String()
 	for _, e := range elements {
 		tag, ok := tags[e[2]]
@@ -328,9 +361,12 @@ func TestPageHasNothingInline(t *testing.T) {
 			t.Errorf("page: got %q in it, want none", bad)
 		}
 	}
-	script := serve(http.MethodGet, "/app.js", nil).Body.String()
+	script, err := os.ReadFile("dist/app.js") // has all modules
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"} {
-		if strings.Contains(script, bad) {
+		if strings.Contains(string(script), bad) {
 			t.Errorf("script: got %q in it, want none", bad)
 		}
 	}

@@ -37,6 +37,7 @@ type sender struct {
 // notification is an encoded event.
 type notification struct {
 	event, id string
+	request   *Request
 	body      []byte
 }
 
@@ -63,7 +64,7 @@ func (c *Client) Notify(r *Request) {
 		return
 	}
 	select {
-	case c.queue <- notification{r.Event, newID(), body}:
+	case c.queue <- notification{r.Event, newID(), r, body}:
 	default:
 		c.release(body)
 		c.drop(r.Event, "event queue is full (32,768 events or 16 MiB)")
@@ -102,7 +103,7 @@ func (c *Client) Run(ctx context.Context) {
 			c.release(t.body)
 			c.drop(t.event, "throng stops")
 		default:
-			c.target.Load().http.CloseIdleConnections()
+			c.target.Load().close()
 			return
 		}
 	}
@@ -173,12 +174,22 @@ func (c *Client) flushing() bool {
 	}
 }
 
+// attempt sends a notification to the handler, or by HTTP.
+func (c *Client) attempt(ctx context.Context, t notification) (f *failure) {
+	if h := c.target.Load().config.Handler; h != nil {
+		_, f = h.call(ctx, t.request)
+		return f
+	}
+	_, f = c.post(ctx, t.event, t.id, t.body)
+	return f
+}
+
 // send makes one attempt. Every reply with status 200 to 299 counts as delivered, whatever its body.
 func (c *Client) send(ctx context.Context, t notification) *failure {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout())
 	defer cancel()
-	started := c.now()
-	_, f := c.post(ctx, t.event, t.id, t.body)
+	ctx, at := c.begin(ctx, t.event, t.id)
+	f := c.attempt(ctx, t)
 	if f != nil && f.result == BadReply {
 		f = nil // delivered: the body does not matter
 	}
@@ -186,6 +197,6 @@ func (c *Client) send(ctx context.Context, t notification) *failure {
 	if f != nil {
 		result = f.result
 	}
-	c.observe(t.event, result, c.now().Sub(started))
+	at.end(result)
 	return f
 }

@@ -77,18 +77,29 @@ func parseReply(text []byte) (*Reply, error) {
 	switch {
 	case parts != 1:
 		return nil, errors.New(`reply: want exactly one of "result", "error" and "disconnect"`)
-	case wire.Error != nil && wire.Error.Code < minErrorCode:
-		return nil, fmt.Errorf("error.code = %d: want %d or more: the protocol reserves the codes below", wire.Error.Code, minErrorCode)
-	case wire.Disconnect != nil && (wire.Disconnect.Code < 3000 || wire.Disconnect.Code > 4999):
-		return nil, errors.New("disconnect.code: want 3000 to 4999")
-	case wire.Disconnect != nil && len(wire.Disconnect.Reason) > maxReason:
-		return nil, fmt.Errorf("disconnect.reason: want %d bytes at most", maxReason)
-	case wire.Disconnect != nil && json.Valid([]byte(wire.Disconnect.Reason)):
-		return nil, errors.New("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
 	case wire.Result != nil:
 		return wire.Result.is.reply()
 	}
-	return &Reply{Error: wire.Error, Disconnect: wire.Disconnect}, nil
+	reply := &Reply{Error: wire.Error, Disconnect: wire.Disconnect}
+	if err := reply.checkRejection(); err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// checkRejection checks Error and Disconnect.
+func (rp *Reply) checkRejection() error {
+	switch e, d := rp.Error, rp.Disconnect; {
+	case e != nil && e.Code < minErrorCode:
+		return fmt.Errorf("error.code = %d: want %d or more: the protocol reserves the codes below", e.Code, minErrorCode)
+	case d != nil && (d.Code < 3000 || d.Code > 4999):
+		return errors.New("disconnect.code: want 3000 to 4999")
+	case d != nil && len(d.Reason) > maxReason:
+		return fmt.Errorf("disconnect.reason: want %d bytes at most", maxReason)
+	case d != nil && json.Valid([]byte(d.Reason)):
+		return errors.New("disconnect.reason: want text that is not JSON, because SDKs interpret JSON there")
+	}
+	return nil
 }
 
 // object decodes a JSON object, and an empty array as an empty object: PHP encodes an empty array of either kind as [].

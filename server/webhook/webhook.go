@@ -25,6 +25,8 @@ import (
 	"time"
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/throng-chat/throng/server/tracing"
 )
 
 // Proxy requests in progress, at most: of connect and subscribe, and of publish and rpc. The caller holds these limits.
@@ -47,6 +49,7 @@ type Config struct {
 	URL     string        // "{event}" in it is replaced by the name of the event
 	Secret  string        // "whsec_" and a key in base64, or the bytes of the key
 	Timeout time.Duration // of one request, from the name lookup to the last byte of the reply
+	Handler Handler       // instead of URL and Secret; nil for none
 }
 
 // Client sends proxy requests and notifications. Any goroutine may call its methods.
@@ -57,6 +60,7 @@ type Client struct {
 	log     *slog.Logger
 	observe func(event string, r Result, took time.Duration)
 	now     func() time.Time
+	tracer  *tracing.Tracer // nil for no traces
 
 	sender
 }
@@ -68,10 +72,17 @@ type target struct {
 	http   *http.Client
 }
 
+// close closes the idle connections.
+func (ta *target) close() {
+	if ta.http != nil {
+		ta.http.CloseIdleConnections()
+	}
+}
+
 // New returns a Client without open connections. After each attempt it calls observe, on any goroutine; observe must not block. The error
-// is about the secret.
-func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took time.Duration)) (*Client, error) {
-	c := &Client{log: log, observe: observe, now: time.Now, sender: newSender()}
+// is about the secret. tracer is nil for no traces.
+func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took time.Duration), tracer *tracing.Tracer) (*Client, error) {
+	c := &Client{log: log, observe: observe, now: time.Now, tracer: tracer, sender: newSender()}
 	use, err := c.Prepare(cfg)
 	if err != nil {
 		return nil, err
@@ -83,6 +94,9 @@ func New(cfg Config, log *slog.Logger, observe func(event string, r Result, took
 // Prepare checks settings that replace those of now. use puts them into use: attempts that begin from then on have them, those of queued
 // notifications too. The error is about the secret.
 func (c *Client) Prepare(cfg Config) (use func(), err error) {
+	if cfg.Handler != nil {
+		return func() { c.target.Store(&target{config: cfg}) }, nil
+	}
 	key, err := Key(cfg.Secret)
 	if err != nil {
 		return nil, err
@@ -94,7 +108,7 @@ func (c *Client) Prepare(cfg Config) (use func(), err error) {
 	to := &target{cfg, signer, newHTTP(cfg.Timeout)}
 	return func() {
 		if before := c.target.Swap(to); before != nil {
-			before.http.CloseIdleConnections()
+			before.close()
 		}
 	}, nil
 }
@@ -163,6 +177,9 @@ func (f *failure) Error() string { return f.cause.Error() }
 // Proxy sends a proxy request and waits for the reply until the timeout, or until ctx is done. If the application is unreachable, it tries once
 // more within that time. A reply that is an error or a disconnect is no error of Proxy.
 func (c *Client) Proxy(ctx context.Context, r *Request) (*Reply, error) {
+	if h := c.target.Load().config.Handler; h != nil {
+		return c.proxyTo(ctx, h, r)
+	}
 	body, err := r.encode()
 	if err != nil {
 		return nil, err
@@ -182,7 +199,7 @@ func (c *Client) Proxy(ctx context.Context, r *Request) (*Reply, error) {
 
 // proxyOnce makes one attempt.
 func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (reply *Reply, f *failure) {
-	started := c.now()
+	ctx, at := c.begin(ctx, event, id)
 	defer func() {
 		result := OK
 		switch {
@@ -191,7 +208,7 @@ func (c *Client) proxyOnce(ctx context.Context, event, id string, body []byte) (
 		case reply.Error != nil || reply.Disconnect != nil:
 			result = Rejected
 		}
-		c.observe(event, result, c.now().Sub(started))
+		at.end(result)
 	}()
 	text, f := c.post(ctx, event, id, body)
 	if f != nil {
@@ -222,6 +239,7 @@ func (c *Client) post(ctx context.Context, event, id string, body []byte) ([]byt
 	request.Header.Set(standard.HeaderWebhookID, id)
 	request.Header.Set(standard.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	request.Header.Set(standard.HeaderWebhookSignature, signature)
+	c.tracer.Inject(ctx, request.Header)
 
 	response, err := to.http.Do(request)
 	if err != nil {

@@ -92,7 +92,7 @@ func (r *results) count(result Result) int {
 func newClient(t testing.TB, url string, timeout time.Duration) (*Client, *results) {
 	t.Helper()
 	seen := &results{}
-	c, err := New(Config{URL: url, Secret: secret, Timeout: timeout}, slog.New(slog.DiscardHandler), seen.observe)
+	c, err := New(Config{URL: url, Secret: secret, Timeout: timeout}, slog.New(slog.DiscardHandler), seen.observe, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 
 // The test vector of the reference libraries of Standard Webhooks.
 func TestASignatureIsTheStandards(t *testing.T) {
-	c, err := New(Config{URL: "http://127.0.0.1:1", Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Timeout: time.Second}, slog.Default(), (&results{}).observe)
+	c, err := New(Config{URL: "http://127.0.0.1:1", Secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", Timeout: time.Second}, slog.Default(), (&results{}).observe, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

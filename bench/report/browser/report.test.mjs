@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-import { findChromium } from "../../../server/web/browser/chromium.js";
+import { findShell } from "../../../server/web/browser/chromium.js";
 import { build } from "../../../server/web/browser/server.js";
 
 const { chromium } = createRequire(new URL("../../../server/web/browser/", import.meta.url))("playwright-core");
@@ -26,7 +26,7 @@ let dir;
 before(async () => {
   binary = build();
   dir = mkdtempSync(join(tmpdir(), "throng-report-"));
-  browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run"] });
+  browser = await chromium.launch({ executablePath: findShell(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run"] });
 });
 
 after(async () => {

@@ -46,6 +46,7 @@ type Fake struct {
 	calls               []func() // of done, in order, for the appends of closed logs
 	lost                uint64   // damaged records that replays have reported
 	down, full, stalled bool
+	network             network
 	bug                 bug
 }
 
@@ -57,7 +58,7 @@ func New(o Options) *Fake {
 	f := &Fake{
 		random: rand.New(rand.NewPCG(o.Seed, 0x7468726f6e67)), faults: o.Faults, auto: o.Auto,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		records: map[int]*shard{}, tables: map[string]*tableData{},
+		records: map[int]*shard{}, tables: map[string]*tableData{}, network: newNetwork(),
 	}
 	if o.Auto {
 		go f.run()

@@ -95,11 +95,20 @@ func (l *fakeLog) Append(expected uint64, record []byte, done func(error)) {
 	l.node.fake.wakeLocked()
 }
 
+func (l *fakeLog) Err() error {
+	l.node.fake.mu.Lock()
+	defer l.node.fake.mu.Unlock()
+	if l.closed || l.node.closed {
+		return broker.ErrClosed
+	}
+	return l.failed
+}
+
 // eventLocked returns the next thing that happens to the open appends, or nil: the oldest one without an outcome gets it, or the oldest
 // one gets its call of done.
 func (l *fakeLog) eventLocked() func() func() {
 	var possible []func() func()
-	if next := slices.IndexFunc(l.open, func(a *appending) bool { return !a.decided }); next >= 0 && !l.node.fake.stalled {
+	if next := slices.IndexFunc(l.open, func(a *appending) bool { return !a.decided }); next >= 0 && !l.node.fake.stalled && !l.node.fake.network.minority[l.node.id] {
 		possible = append(possible, func() func() { l.decideLocked(l.open[next]); return nil })
 	}
 	if len(l.open) > 0 && l.open[0].decided {

@@ -96,7 +96,7 @@ func (n *node) Broadcast(b []byte) {
 func (n *node) postLocked(to *node, b []byte) {
 	f := n.fake
 	switch {
-	case n.closed || to.closed:
+	case n.closed || to.closed || !f.network.passes(n.id, to.id):
 	case f.down || f.chanceLocked(f.faults.Drop):
 		if f.random.IntN(2) == 0 && f.bug != "losses are not reported" {
 			to.missed = true
@@ -150,7 +150,7 @@ func (n *node) eventsLocked() (events []func() func()) {
 			events = append(events, event)
 		}
 	}
-	if len(n.inbox) > 0 && n.receive != nil {
+	if len(n.inbox) > 0 && n.receive != nil && !n.fake.network.delayed[n.id] {
 		events = append(events, n.deliverLocked)
 	}
 	if n.missed && n.lost != nil {

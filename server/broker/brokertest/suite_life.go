@@ -2,6 +2,7 @@ package brokertest
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,7 +136,25 @@ func messagesArrive(t testing.TB, c Config) {
 		t.Fatalf("two nodes have the ID %q", a.Self())
 	}
 	got := make(chan string, 1000)
-	b.Receive(func(from broker.NodeID, m []byte) { got <- string(from) + ": " + string(m) })
+	met := make(chan struct{})
+	meet := sync.OnceFunc(func() { close(met) })
+	b.Receive(func(from broker.NodeID, m []byte) {
+		if string(m) == "greeting" {
+			meet()
+			return
+		}
+		got <- string(from) + ": " + string(m)
+	})
+	for waits := true; waits; { // messages before the peer is known are lost
+		a.Broadcast([]byte("greeting"))
+		select {
+		case <-met:
+			waits = false
+		case <-time.After(10 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal("the nodes do not meet")
+		}
+	}
 	for i := range 100 {
 		m := fmt.Appendf(nil, "message %d", i)
 		if i%2 == 0 {

@@ -1,8 +1,8 @@
 // Package datadir owns the data directory of a process: one process at a time, one cluster, one format.
 //
-//	DIR/throng.json   format and cluster; a directory without it is new, or is not of throng
+//	DIR/throng.json   format and cluster; a directory without it is new, or is not of throng. Locked (flock) while a process uses the directory
 //	DIR/marks.json    what the engine keeps beside its files
-//	DIR/lock          locked (flock) while a process uses the directory; has its process ID
+//	DIR/lock          locked as well, and before throng.json exists; has the process ID. Its removal ends no lock
 //	DIR/jetstream/    the files of the engine
 //
 // A new directory is created with mode 0700. throng.json is written first, synced and renamed into place, so a start that ended in between
@@ -10,14 +10,11 @@
 package datadir
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // Format is the format of the directory that this version reads and writes.
@@ -31,14 +28,10 @@ const (
 
 // Dir is a locked data directory.
 type Dir struct {
-	path string
-	lock *os.File
-}
-
-// marker is the content of throng.json.
-type marker struct {
-	Format  int    `json:"format"`
-	Cluster string `json:"cluster"`
+	path   string
+	lock   *os.File
+	marker *os.File // throng.json, locked
+	engine *os.File // the directory of the engine
 }
 
 // InUseError: another process has locked the directory.
@@ -111,88 +104,53 @@ func (d *Dir) WriteFile(name string, text []byte) error {
 }
 
 // Close unlocks the directory. Call it once.
-func (d *Dir) Close() error { return errors.Join(unlock(d.lock), d.lock.Close()) }
-
-// prepare checks throng.json, or writes it into a new directory, and makes the directory of the engine.
-func (d *Dir) prepare(cluster string) error {
-	text, err := os.ReadFile(filepath.Join(d.path, markerFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := d.writeMarker(cluster); err != nil {
-			return explain(d.path, "write "+markerFile, err)
-		}
-	case err != nil:
-		return explain(d.path, "read "+markerFile, err)
-	default:
-		if err := checkMarker(d.path, text, cluster); err != nil {
-			return err
+func (d *Dir) Close() error {
+	var errs []error
+	if d.engine != nil {
+		errs = append(errs, d.engine.Close())
+	}
+	for _, locked := range []*os.File{d.marker, d.lock} {
+		if locked != nil {
+			errs = append(errs, unlock(locked), locked.Close())
 		}
 	}
-	if err := os.Mkdir(d.Engine(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return explain(d.path, "create "+engineDir, err)
-	}
-	return d.checkWritable()
+	return errors.Join(errs...)
 }
 
-// checkContents returns a ForeignError if the directory has files and no throng.json.
-func checkContents(path string) error {
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return explain(path, "read", err)
-	}
-	var other []string
-	for _, e := range entries {
-		switch e.Name() {
-		case markerFile:
-			return nil
-		case lockFile, markerFile + ".tmp":
-		case "lost+found": // of a new file system
-		default:
-			other = append(other, e.Name())
+// Missing returns an error if the directory was removed or replaced since Open: then what is written to its open files is lost.
+func (d *Dir) Missing() error {
+	for _, open := range []*os.File{d.marker, d.engine} {
+		is, err := open.Stat()
+		if err != nil {
+			return explain(d.path, "look at", err)
 		}
-	}
-	if len(other) == 0 {
-		return nil
-	}
-	slices.Sort(other)
-	if len(other) > 3 {
-		other = append(other[:3], "...")
-	}
-	return &ForeignError{path, fmt.Sprintf("it has no %s, and other files (%s): choose an empty directory, or one that throng made",
-		markerFile, strings.Join(other, ", "))}
-}
-
-func checkMarker(path string, text []byte, cluster string) error {
-	var m marker
-	if err := json.Unmarshal(text, &m); err != nil || m.Format < 1 {
-		return &ForeignError{path, fmt.Sprintf("%s is damaged (%.80q): restore it from a backup; it is {\"format\": %d, \"cluster\": %q}",
-			markerFile, text, Format, cluster)}
-	}
-	if m.Format > Format {
-		return &ForeignError{path, fmt.Sprintf("it has format %d of a newer version, and this version reads formats 1 to %d: start the newer version",
-			m.Format, Format)}
-	}
-	if m.Cluster != cluster {
-		return &ForeignError{path, fmt.Sprintf("it has the data of cluster %q, and this is cluster %q: choose another directory, or start with that cluster name",
-			m.Cluster, cluster)}
+		now, err := os.Stat(open.Name())
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(is, now) {
+			return fmt.Errorf("data directory %s: %s was removed or replaced while throng uses it: put it back, or restart throng", d.path, filepath.Base(open.Name()))
+		}
+		if err != nil {
+			return explain(d.path, "look at", err)
+		}
 	}
 	return nil
 }
 
-// writeMarker writes throng.json so that it is there with its whole content or not at all.
-func (d *Dir) writeMarker(cluster string) error {
-	text, err := json.Marshal(marker{Format, cluster})
-	if err != nil {
+// prepare checks throng.json, or writes it into a new directory, locks it, and makes the directory of the engine.
+func (d *Dir) prepare(cluster string) error {
+	if err := d.prepareMarker(cluster); err != nil {
 		return err
 	}
-	name := filepath.Join(d.path, markerFile)
-	if err := writeSynced(name+".tmp", append(text, '\n')); err != nil {
+	var err error
+	if d.marker, err = lockFileOf(d.path, markerFile); err != nil {
 		return err
 	}
-	if err := os.Rename(name+".tmp", name); err != nil {
-		return err
+	if err := os.Mkdir(d.Engine(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return explain(d.path, "create "+engineDir, err)
 	}
-	return syncDir(d.path)
+	if d.engine, err = os.Open(d.Engine()); err != nil {
+		return explain(d.path, "open "+engineDir, err)
+	}
+	return d.checkWritable()
 }
 
 // checkWritable finds a read-only file system before the engine does, whose errors do not name the cause.

@@ -82,6 +82,7 @@ func TestForeignDataIsRejectedAndLeftAlone(t *testing.T) {
 		"damaged":        {"throng.json", `{"form`, "damaged"},
 		"empty":          {"throng.json", ``, "damaged"},
 		"no format":      {"throng.json", `{}`, "damaged"},
+		"no cluster":     {"throng.json", `{"format":1,"cluste2":"c"}`, "damaged"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,8 +165,11 @@ func TestAReadOnlyDirectoryIsExplained(t *testing.T) {
 
 func wantReadOnly(t *testing.T, path string) {
 	t.Helper()
-	if _, err := Open(path, "c"); !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), "read-write") {
-		t.Errorf("got error %v, want ErrReadOnly with advice", err)
+	_, err := Open(path, "c")
+	for _, err := range []error{Check(path, "c"), err} {
+		if !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), "read-write") {
+			t.Errorf("got error %v, want ErrReadOnly with advice", err)
+		}
 	}
 }
 

@@ -4,8 +4,6 @@ package natsbroker
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -21,104 +19,42 @@ const keeperInterval = time.Second
 // engine implements broker.Engine.
 type engine struct {
 	options Options
-	dir     *datadir.Dir
+	dir     place
 	start   func(o Options, dir string) (*instance, error)
 	space   func() (datadir.Space, error)
 	self    broker.NodeID
 	health  atomic.Pointer[broker.Health]
 	lost    atomic.Uint64 // records that replays did not find
+	damage  tableDamage
+	looked  atomic.Pointer[[]broker.StoredLog]
+	silent  time.Duration // without an answer of JetStream; owned by the keeper
 
 	mu        sync.Mutex
 	instance  *instance // nil: it is starting
 	logs      map[*openLog]struct{}
+	opened    map[string]struct{} // streams of logs that were ever opened
+	tables    map[string]*table
 	marks     map[string]mark // of the last run, and of this one
 	unwritten bool            // marks have changed since the file was written
+	short     map[string]short
 	closed    bool
+
+	mail *mailbox // nil on one node
 
 	closing chan struct{} // closed with Close
 	ended   chan struct{} // closed when the keeper has ended and the directory is unlocked
 	endErr  error         // written before ended is closed
 }
 
-// Open locks the data directory and starts the engine on it. It blocks while the engine reads its files. Errors: those of datadir.Open,
-// ErrFull, ErrUnavailable, ErrLeftOut. The engine needs Close.
-func Open(o Options) (broker.Engine, error) {
-	o, err := o.complete()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := datadir.Open(o.Dir, o.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	e, err := newEngine(o, dir, startInstance, dir.Space)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("data directory %s: %w", dir.Path(), err), dir.Close())
-	}
-	return e, nil
-}
-
-// newEngine starts an engine on a locked directory. Tests replace start and space.
-func newEngine(o Options, dir *datadir.Dir, start func(Options, string) (*instance, error), space func() (datadir.Space, error)) (*engine, error) {
-	e := &engine{
-		options: o, dir: dir, start: start, space: space, self: broker.NodeID(rand.Text()), logs: map[*openLog]struct{}{},
-		closing: make(chan struct{}), ended: make(chan struct{}),
-	}
-	e.marks = e.readMarks()
-	i, err := start(o, dir.Engine())
-	if err != nil {
-		return nil, err
-	}
-	e.instance = i
-	e.updateHealth(nil)
-	go e.keep(i)
-	return e, nil
-}
-
 func (e *engine) Self() broker.NodeID { return e.self }
 
 func (e *engine) Health() broker.Health {
 	h := *e.health.Load()
-	h.Lost = e.lost.Load()
-	return h
-}
-
-// keep is the goroutine of the keeper. It replaces a failed instance.
-func (e *engine) keep(i *instance) {
-	defer close(e.ended)
-	ticks := time.NewTicker(keeperInterval)
-	defer ticks.Stop()
-	for {
-		var down <-chan struct{}
-		if i != nil {
-			down = i.down.Done()
-		}
-		select {
-		case <-e.closing:
-		case <-down:
-		case <-ticks.C:
-		}
-		switch {
-		case e.isClosing():
-			if i != nil {
-				i.stop()
-			}
-			e.writeMarks()
-			e.endErr = e.dir.Close()
-			return
-		case i == nil:
-			i = e.restart()
-		case i.cause() != nil:
-			e.options.Log.Error("storage engine: failed, and starts again", "error", i.cause())
-			e.setInstance(nil, i.cause())
-			i.stop()
-			i = e.restart()
-		default:
-			i.checkServer()
-			e.updateHealth(i.cause())
-			e.writeMarks()
-		}
+	if h.Err == nil {
+		h.Err = e.mail.unheard()
 	}
+	h.Lost, h.RestoredEntries, h.LostEntries = e.lost.Load(), e.damage.restored.Load(), e.damage.lost.Load()
+	return h
 }
 
 func (e *engine) isClosing() bool {
@@ -127,60 +63,6 @@ func (e *engine) isClosing() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// restart starts an instance, or returns nil.
-func (e *engine) restart() *instance {
-	i, err := e.start(e.options, e.dir.Engine())
-	if err != nil {
-		e.options.Log.Error("storage engine: cannot start", "error", err)
-		e.setInstance(nil, err)
-		return nil
-	}
-	e.options.Log.Info("storage engine: started again")
-	e.setInstance(i, nil)
-	return i
-}
-
-func (e *engine) setInstance(i *instance, err error) {
-	e.mu.Lock()
-	e.instance = i
-	e.mu.Unlock()
-	e.updateHealth(err)
-}
-
-// updateHealth measures the free space. err is the reason why there is no instance.
-func (e *engine) updateHealth(err error) {
-	var h broker.Health
-	space, spaceErr := e.space()
-	floor := e.options.Floor.Of(space)
-	before := e.health.Load()
-	if before != nil && errors.Is(before.Err, broker.ErrFull) {
-		floor += floor / 16 // so that the state does not change with each record
-	}
-	switch {
-	case err != nil:
-		h.Err = err
-	case spaceErr == nil && space.Free < floor:
-		h.Err = fmt.Errorf("data directory %s: %w: %d MiB are free, %d MiB are needed: free space on its file system",
-			e.dir.Path(), broker.ErrFull, space.Free>>20, floor>>20)
-	}
-	h.Free, h.Size = space.Free, space.Size
-	if before != nil {
-		h.Stored = before.Stored
-	}
-	if i, err := e.running(context.Background()); err == nil {
-		h.Stored = i.stored()
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return
-	}
-	e.health.Store(&h)
-	if before != nil && (before.Err == nil) != (h.Err == nil) {
-		e.options.Log.Warn("storage engine: state has changed", "error", h.Err, "free", h.Free)
 	}
 }
 
@@ -225,7 +107,22 @@ func (e *engine) Open(ctx context.Context, shard int) (broker.Log, error) {
 		return nil, i.explain(ctx, fmt.Sprintf("open log %d", shard), err)
 	}
 	e.logs[l] = struct{}{}
+	e.opened[stream.CachedInfo().Config.Name] = struct{}{}
 	return l, nil
+}
+
+func (e *engine) Table(ctx context.Context, name string) (broker.Table, error) {
+	if err := broker.CheckKey(name); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	t := e.tables[name]
+	if t == nil {
+		t = newTable(name, &e.options, e.running, &e.damage)
+		e.tables[name] = t
+	}
+	e.mu.Unlock()
+	return t, t.open(ctx)
 }
 
 // forget removes a log that was closed.
@@ -235,18 +132,6 @@ func (e *engine) forget(l *openLog) {
 	e.unwritten = e.markLocked(l) || e.unwritten
 	delete(e.logs, l)
 }
-
-// Send has no receiver: there is one node.
-func (e *engine) Send(broker.NodeID, []byte) {}
-
-// Broadcast has no receiver: there is one node.
-func (e *engine) Broadcast([]byte) {}
-
-// Receive is never called back: there is one node.
-func (e *engine) Receive(func(from broker.NodeID, b []byte)) {}
-
-// Lost is never called back: there is one node.
-func (e *engine) Lost(func()) {}
 
 func (e *engine) Close(ctx context.Context) error {
 	e.mu.Lock()

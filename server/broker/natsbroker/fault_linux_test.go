@@ -49,21 +49,6 @@ func fill(t *testing.T, o Options, leave int64) (name string) {
 	return name
 }
 
-// wantReplay checks that the log has at least the records with these texts, in order, from number 1 on. It returns the last number.
-func wantReplay(t *testing.T, l broker.Log, want [][]byte) uint64 {
-	t.Helper()
-	last, err := l.Replay(context.Background(), 0, func(seq uint64, record []byte) error {
-		if seq <= uint64(len(want)) && !bytes.Equal(record, want[seq-1]) {
-			t.Errorf("record %d: got %d bytes (%.20q), want %.20q", seq, len(record), record, want[seq-1])
-		}
-		return nil
-	})
-	if err != nil || last < uint64(len(want)) {
-		t.Errorf("Replay: last number %d, error %v; want %d or more", last, err, len(want))
-	}
-	return last
-}
-
 // reopened waits until the engine works again.
 func reopened(t *testing.T, e broker.Engine) (l broker.Log) {
 	t.Helper()

@@ -4,5 +4,7 @@ package natsbroker
 
 import "github.com/throng-chat/throng/server/broker"
 
+const included = false
+
 // Open returns ErrLeftOut.
 func Open(Options) (broker.Engine, error) { return nil, ErrLeftOut }

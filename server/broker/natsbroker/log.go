@@ -3,6 +3,7 @@
 package natsbroker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -81,6 +82,8 @@ func (l *openLog) Append(expected uint64, record []byte, done func(error)) {
 	l.wakeUp()
 }
 
+func (l *openLog) Err() error { return cmp.Or(l.isClosed(), l.instance.cause()) }
+
 // Close ends the log. Its goroutine completes the open appends.
 func (l *openLog) Close() { l.end(broker.ErrClosed) }
 
@@ -142,7 +145,8 @@ func (l *openLog) run(answers *nats.Subscription) {
 			wait = probeAfter
 			probe.Reset(wait)
 		case <-probe.C:
-			if number := lastSent(l.pending()); failed == nil && number > 0 {
+			// In a cluster the leader answers a probe before the messages that it replicates: the caller's own time limit decides.
+			if number := lastSent(l.pending()); failed == nil && number > 0 && !l.instance.options.replicated() {
 				failed = l.sendProbe(number)
 				wait = nextProbe(wait)
 				probe.Reset(wait)
@@ -208,8 +212,10 @@ func (l *openLog) receive(answer *nats.Msg) error {
 		return nil // a probe that was not needed
 	case isProbe || number > open[0].number:
 		err := l.instance.classify("append", errNoAnswer)
-		l.instance.fail(err)
-		return err
+		if !l.instance.options.replicated() {
+			l.instance.fail(err)
+		}
+		return err // in a cluster another node became the leader of the log
 	}
 	seq, err := acknowledged(answer)
 	switch {

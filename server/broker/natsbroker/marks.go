@@ -3,13 +3,16 @@
 package natsbroker
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,9 +21,8 @@ import (
 )
 
 const (
-	marksFile  = "marks.json"
-	lostHeader = "Throng-Lost" // of a message at the number of a record that the store has lost
-	fillAhead  = 256           // such messages under way
+	marksFile = "marks.json"
+	fillAhead = 256 // such messages under way
 )
 
 // mark is the number of a committed record of a log. It shows that the store has lost the newest records: after an unclean stop the server
@@ -33,15 +35,38 @@ type mark struct {
 
 // readMarks returns the marks of the last run, by the name of the stream.
 func (e *engine) readMarks() map[string]mark {
-	marks := map[string]mark{}
 	text, err := e.dir.ReadFile(marksFile)
-	if err == nil {
-		err = json.Unmarshal(text, &marks)
+	if errors.Is(err, fs.ErrNotExist) {
+		return map[string]mark{}
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var marks map[string]mark
+	if err == nil {
+		marks, err = parseMarks(text)
+	}
+	if err != nil {
 		e.options.Log.Warn("storage engine: the marks of the last run cannot be read: a loss of the newest records would not be noticed", "error", err)
+		return map[string]mark{}
 	}
 	return marks
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// formatMarks returns the text of the file: a line of JSON, and a line with its checksum. A mark that is too high would make the next start
+// store a message for each number up to it.
+func formatMarks(marks map[string]mark) ([]byte, error) {
+	text, err := json.Marshal(marks)
+	return fmt.Appendf(text, "\n%08x\n", crc32.Checksum(text, castagnoli)), err
+}
+
+// parseMarks is the opposite of formatMarks. Older versions wrote no checksum.
+func parseMarks(text []byte) (map[string]mark, error) {
+	content, sum, checked := bytes.Cut(text, []byte{'\n'})
+	if computed := crc32.Checksum(content, castagnoli); checked && string(sum) != fmt.Sprintf("%08x\n", computed) {
+		return nil, fmt.Errorf("the checksum is %.9q, its %d bytes have %08x", sum, len(content), computed)
+	}
+	marks := map[string]mark{}
+	return marks, json.Unmarshal(content, &marks)
 }
 
 // writeMarks writes the marks if they have changed.
@@ -52,7 +77,7 @@ func (e *engine) writeMarks() {
 		changed = e.markLocked(l) || changed
 	}
 	changed = changed || e.unwritten
-	text, err := json.Marshal(e.marks)
+	text, err := formatMarks(e.marks)
 	e.mu.Unlock()
 	if !changed {
 		return
@@ -81,12 +106,24 @@ func (e *engine) markLocked(l *openLog) (changed bool) {
 // checkMark compares a stream with its mark. It stores a message at the number of each lost record, so that no number is used again.
 func (e *engine) checkMark(ctx context.Context, i *instance, stream jetstream.Stream, id string) error {
 	info := stream.CachedInfo()
+	if info.Config.Storage == jetstream.MemoryStorage {
+		return nil
+	}
 	name, last := info.Config.Name, info.State.LastSeq
 	e.mu.Lock()
 	m := e.marks[name]
 	e.mu.Unlock()
+	if e.options.replicated() {
+		if err := e.waitForRecords(name, last, m.Last); err != nil {
+			return err
+		}
+	}
 	switch {
 	case m.Last == 0 || m.ID == id && m.Last <= last:
+		return nil
+	case m.ID != id && m.Last <= last:
+		e.options.Log.Error("storage engine: the settings of a log were damaged: its records are whole, and it has a new identity, so all rooms get new epochs",
+			"log", name, "records", m.Last)
 		return nil
 	case m.ID != id:
 		e.options.Log.Error("storage engine: a log is lost as a whole, and begins again: restore the data directory from a backup, or go on without it",
@@ -95,6 +132,39 @@ func (e *engine) checkMark(ctx context.Context, i *instance, stream jetstream.St
 	}
 	e.options.Log.Error("storage engine: the newest records of a log are lost", "log", name, "from", last+1, "to", m.Last)
 	return i.fill(ctx, info.Config.Subjects[0], last+1, m.Last)
+}
+
+// short is a log of a cluster whose answers end before its mark.
+type short struct {
+	since   time.Time
+	answers int
+}
+
+// A log of a cluster has lost records if that many answers, over that time, end before its mark. A node that was stopped or parted may answer as the leader
+// that it was, and one that has just started does not have all records yet.
+const (
+	shortAnswers = 30
+	shortFor     = 30 * time.Second
+)
+
+// waitForRecords returns ErrUnavailable if the records of a log up to its mark may still be on a node that does not answer now.
+func (e *engine) waitForRecords(name string, last, mark uint64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if mark <= last {
+		delete(e.short, name)
+		return nil
+	}
+	s := e.short[name]
+	if s.answers++; s.answers == 1 {
+		s.since = time.Now()
+		e.options.Log.Warn("storage engine: the node that answers for a log does not have its newest records: it is asked again", "log", name, "has", last, "of", mark)
+	}
+	e.short[name] = s
+	if s.answers >= shortAnswers && time.Since(s.since) >= shortFor {
+		return nil
+	}
+	return fmt.Errorf("log %s: %d of %d records are there: %w", name, last, mark, broker.ErrUnavailable)
 }
 
 // fill stores a message without a record for each number.

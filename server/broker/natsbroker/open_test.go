@@ -3,8 +3,11 @@
 package natsbroker
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -235,5 +238,105 @@ func eventually(t testing.TB, what string, f func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("no %s", what)
 		}
+	}
+}
+
+// A mark that is too high would make the next start store messages without end.
+func TestEachFlippedBitOfTheMarksIsFound(t *testing.T) {
+	t.Parallel()
+	marks := map[string]mark{"log": {ID: "0123456789abcdef", Last: 1_234}}
+	text, err := formatMarks(marks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := parseMarks(text); err != nil || !maps.Equal(got, marks) {
+		t.Fatalf("got %v, %v; want %v", got, err, marks)
+	}
+	for bit := range 8 * len(text) {
+		damaged := bytes.Clone(text)
+		damaged[bit/8] ^= 1 << (bit % 8)
+		if got, err := parseMarks(damaged); err == nil {
+			t.Errorf("bit %d: %q is read as %v", bit, damaged, got)
+		}
+	}
+	// Older versions wrote no checksum.
+	if got, err := parseMarks([]byte(`{"log":{"id":"0123456789abcdef","last":1234}}`)); err != nil || !maps.Equal(got, marks) {
+		t.Errorf("without a checksum: got %v, %v", got, err)
+	}
+}
+
+// A log without its directory stores nothing: appends fail, and nothing is created in its place. It continues when the directory is back.
+func TestARemovedDirectoryTakesNoRecords(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	o.Dir = filepath.Join(t.TempDir(), "data")
+	e := open(t, o)
+	l := openedLog(t, e)
+	mustAppend(t, l, 0, "one")
+	if err := os.Rename(o.Dir, o.Dir+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "health that names the directory", func() bool {
+		err := e.Health().Err
+		return errors.Is(err, broker.ErrUnavailable) && strings.Contains(err.Error(), "was removed or replaced")
+	})
+	if err := l.Err(); !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("got %v of the log, want ErrUnavailable", err)
+	}
+	if err := appended(t, l, 1, "lost"); !errors.Is(err, broker.ErrUnavailable) {
+		t.Errorf("append: %v, want ErrUnavailable", err)
+	}
+	l.Close()
+	if _, err := os.Stat(o.Dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the engine has made the directory again: %v", err)
+	}
+	if err := os.Rename(o.Dir+".moved", o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "engine that works again", func() bool { return e.Health().Err == nil })
+	again := openedLog(t, e)
+	mustAppend(t, again, wantReplay(t, again, [][]byte{[]byte("one")}), "two")
+	if err := again.Err(); err != nil {
+		t.Errorf("got %v of a log that works", err)
+	}
+}
+
+// wantReplay checks that the log has at least the records with these texts, in order, from number 1 on. It returns the last number.
+func wantReplay(t *testing.T, l broker.Log, want [][]byte) uint64 {
+	t.Helper()
+	last, err := l.Replay(context.Background(), 0, func(seq uint64, record []byte) error {
+		if seq <= uint64(len(want)) && !bytes.Equal(record, want[seq-1]) {
+			t.Errorf("record %d: got %d bytes (%.20q), want %.20q", seq, len(record), record, want[seq-1])
+		}
+		return nil
+	})
+	if err != nil || last < uint64(len(want)) {
+		t.Errorf("Replay: last number %d, error %v; want %d or more", last, err, len(want))
+	}
+	return last
+}
+
+// A replica whose answer is lost on its link does not keep a replay for ever.
+func TestAReadWithoutAnAnswerEnds(t *testing.T) {
+	t.Parallel()
+	e := open(t, testOptions(t)).(*engine)
+	r, err := e.instance.newReader("none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.conn.Close()
+	if r.within != 0 {
+		t.Errorf("one node: got %v for an answer, want no limit: the disk may be slow", r.within)
+	}
+	r.subject, r.within = "unanswered", 20*time.Millisecond
+	if _, err := e.instance.conn.SubscribeSync(r.subject); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.instance.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	err = r.read(t.Context(), 1, func(uint64, []byte) error { return nil })
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the time is over", err)
 	}
 }

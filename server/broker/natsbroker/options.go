@@ -13,12 +13,16 @@ import (
 // ErrLeftOut: the binary was built without the engine.
 var ErrLeftOut = errors.New("this binary was built with the tag nonats, without the storage engine: use another binary, or start without a data directory")
 
-// Options are the settings of Open. Only Dir is required.
+// Options are the settings of Open. Only Dir is required, or External instead of it.
 type Options struct {
 	// Dir is the data directory. Open creates it, not its parent, and locks it.
 	Dir string
 	// Cluster names the cluster that the data belongs to: 1 to 64 bytes with the syntax of a key. Default: "throng".
 	Cluster string
+	// Join makes this process a node of a cluster. Nil: it is the only one.
+	Join *Join
+	// External is a NATS cluster that stores the data, instead of Dir and Join. Floor and MaxStore have no effect then.
+	External *External
 	// Log receives the messages of the engine. Its handler must not block. Default: none.
 	Log *slog.Logger
 	// MaxStore is the maximum number of bytes of all logs and tables. At more, appends fail with ErrFull until Trim. Default: 64 GiB.
@@ -30,6 +34,23 @@ type Options struct {
 	// NoSync lets the server sync its files each 2 minutes. A loss of power then loses committed records. It is for the test that shows
 	// that it would find such a loss; throng has no setting for it.
 	NoSync bool
+
+	missed func() // messages of other nodes may be lost
+}
+
+// Check returns why Open would fail, as far as that shows without a start. It creates, changes and locks nothing.
+func Check(o Options) error {
+	o, err := o.complete()
+	if err != nil {
+		return err
+	}
+	if !included {
+		return ErrLeftOut
+	}
+	if o.External != nil {
+		return o.External.checkFiles()
+	}
+	return datadir.Check(o.Dir, o.Cluster)
 }
 
 // maxCluster is the largest name of a cluster, in bytes. The name of a table follows it in the name of a stream.
@@ -37,7 +58,11 @@ const maxCluster = 64
 
 // complete returns the options with their defaults, or an error.
 func (o Options) complete() (Options, error) {
-	if o.Dir == "" {
+	if o.External != nil {
+		if err := o.External.Check(); err != nil {
+			return o, err
+		}
+	} else if o.Dir == "" {
 		return o, errors.New("natsbroker: Options.Dir is empty: name the data directory")
 	}
 	if o.Cluster == "" {
@@ -46,6 +71,11 @@ func (o Options) complete() (Options, error) {
 	if err := broker.CheckKey(o.Cluster); err != nil || len(o.Cluster) > maxCluster {
 		return o, fmt.Errorf("cluster name %q: allowed are 1 to %d of a-z, A-Z, 0-9, '-', '_'", o.Cluster, maxCluster)
 	}
+	join, err := o.Join.complete()
+	if err != nil {
+		return o, err
+	}
+	o.Join = join
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -54,6 +84,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.MaxStore < 0 || o.MaxAge < 0 || o.MaxAge > 0 && o.MaxAge < time.Second {
 		return o, fmt.Errorf("natsbroker: MaxStore %d and MaxAge %s: allowed are positive numbers and 0, MaxAge at least 1s", o.MaxStore, o.MaxAge)
+	}
+	if o.External != nil {
+		o.Floor = &datadir.Floor{} // its servers know their space
 	}
 	if o.Floor == nil {
 		o.Floor = &datadir.Floor{Bytes: 256 << 20, Percent: 5}

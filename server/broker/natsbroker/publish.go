@@ -14,6 +14,7 @@ import (
 
 const (
 	expectedHeader = "Nats-Expected-Last-Sequence"
+	lostHeader     = "Throng-Lost"         // of a message at the number of a record that the store has lost
 	neverSequence  = "9000000000000000000" // no stream has this many messages
 
 	probeAfter  = 200 * time.Millisecond

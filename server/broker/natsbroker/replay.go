@@ -3,16 +3,15 @@
 package natsbroker
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
+	"time"
 
-	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
-
-// replayBatch is the number of bytes that one request reads.
-const replayBatch = 4 << 20
 
 // Replay reads the log by direct gets in batches, on a connection of its own: a read that waits for a slow disk does not keep appends back.
 func (l *openLog) Replay(ctx context.Context, after uint64, f func(seq uint64, record []byte) error) (last uint64, err error) {
@@ -48,15 +47,79 @@ type replaying struct {
 }
 
 func (p *replaying) run(ctx context.Context) error {
-	r, err := p.log.newReader()
+	r, err := p.log.instance.newReader(p.log.stream.CachedInfo().Config.Name)
 	if err != nil {
 		return err
 	}
 	defer r.conn.Close()
 	for err == nil && p.next <= p.last {
-		err = r.read(ctx, p.next, func(seq uint64, record []byte) error { return p.take(ctx, seq, record) })
+		before := p.next
+		err = r.read(ctx, p.next, func(seq uint64, record []byte) error {
+			if record == nil && p.log.instance.options.replicated() {
+				return errBehind
+			}
+			return p.take(ctx, seq, record)
+		})
+		if errors.Is(err, errBehind) && p.next > before {
+			err = nil
+		} else if errors.Is(err, errBehind) {
+			err = p.wait(ctx)
+		}
 	}
 	return err
+}
+
+// errBehind: the replica that answered does not have the next record.
+var errBehind = errors.New("the replica does not have the record")
+
+// replicaPatience is the time for a replica to receive a record that another one has.
+const replicaPatience = 50 * time.Millisecond
+
+// wait gives the replicas time to receive the next record, and reads it from the leader of the log. It is lost if the leader does not have it.
+func (p *replaying) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(replicaPatience):
+	}
+	record, err := p.log.fromLeader(ctx, p.next)
+	if err != nil {
+		return err
+	}
+	return p.take(ctx, p.next, record)
+}
+
+// fromLeader reads a record from the leader of the log; nil if it does not have it.
+func (l *openLog) fromLeader(ctx context.Context, seq uint64) (record []byte, err error) {
+	request, err := json.Marshal(map[string]uint64{"seq": seq})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, messageTime)
+	defer cancel()
+	m, err := l.instance.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.stream.CachedInfo().Config.Name, request)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *struct {
+			Header []byte `json:"hdrs"`
+			Data   []byte `json:"data"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, fmt.Errorf("answer %.80q: %w", m.Data, err)
+	}
+	switch {
+	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
+		return nil, nil
+	case answer.Error != nil:
+		return nil, answer.Error
+	case answer.Message == nil, bytes.Contains(answer.Message.Header, []byte(lostHeader)):
+		return nil, nil
+	}
+	return answer.Message.Data, nil
 }
 
 // take calls f for the records up to number seq. Those before it are lost.
@@ -80,67 +143,4 @@ func (p *replaying) take(ctx context.Context, seq uint64, record []byte) error {
 		p.failed = p.f(seq, record)
 	}
 	return p.failed
-}
-
-// reader reads records of a stream.
-type reader struct {
-	conn    *nats.Conn
-	answers *nats.Subscription
-	subject string // of requests
-	inbox   string
-}
-
-func (l *openLog) newReader() (*reader, error) {
-	conn, err := l.instance.connectReader()
-	if err != nil {
-		return nil, err
-	}
-	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + l.stream.CachedInfo().Config.Name, inbox: nats.NewInbox()}
-	r.answers, err = conn.SubscribeSync(r.inbox)
-	if err == nil {
-		err = r.answers.SetPendingLimits(-1, -1) // the size of a request bounds them
-	}
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-// read reads one batch from a number on. It calls f for each record, in order; f notices holes. If there is none, it calls f with nil for the
-// number: the server does not return damaged records.
-func (r *reader) read(ctx context.Context, from uint64, f func(seq uint64, record []byte) error) error {
-	request, err := json.Marshal(map[string]uint64{"seq": from, "batch": 1 << 16, "max_bytes": replayBatch})
-	if err != nil {
-		return err
-	}
-	if err := r.conn.PublishRequest(r.subject, r.inbox, request); err != nil {
-		return err
-	}
-	for {
-		m, err := r.answers.NextMsgWithContext(ctx)
-		if err != nil {
-			return err
-		}
-		switch status := m.Header.Get("Status"); status {
-		case "":
-		case "204": // end of the batch
-			return nil
-		case "404":
-			return f(from, nil)
-		default:
-			return fmt.Errorf("record %d: status %s (%s)", from, status, m.Header.Get("Description"))
-		}
-		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-		if err != nil {
-			return fmt.Errorf("record without a number: %w", err)
-		}
-		record := m.Data
-		if m.Header.Get(lostHeader) != "" {
-			record = nil
-		}
-		if err := f(seq, record); err != nil {
-			return err
-		}
-	}
 }

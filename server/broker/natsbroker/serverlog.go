@@ -4,8 +4,10 @@ package natsbroker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 )
 
@@ -13,7 +15,12 @@ import (
 type serverLog struct {
 	to   *slog.Logger
 	last atomic.Pointer[string] // last message of Errorf or Fatalf
+	end  atomic.Pointer[string] // first message after which the server must start again
 }
+
+// writeError is in the message of the server about a write that failed. The log, the table or the Raft group that it names stores nothing more until
+// the server starts again.
+const writeError = "critical write error"
 
 func (s *serverLog) write(level slog.Level, format string, v []any) {
 	if s.to.Enabled(context.Background(), level) {
@@ -37,11 +44,38 @@ func (s *serverLog) lastError() string {
 
 // Notices are about each step of a start, so they are for debugging.
 func (s *serverLog) Noticef(format string, v ...any) { s.write(slog.LevelDebug, format, v) }
-func (s *serverLog) Warnf(format string, v ...any)   { s.write(slog.LevelWarn, format, v) }
-func (s *serverLog) Errorf(format string, v ...any)  { s.fail(format, v) }
+func (s *serverLog) Errorf(format string, v ...any) {
+	s.fail(format, v)
+	if strings.Contains(strings.ToLower(format), writeError) {
+		s.ends()
+	}
+}
 
-// Fatalf is not the end of the process: the server returns after it, and the start fails.
-func (s *serverLog) Fatalf(format string, v ...any) { s.fail(format, v) }
+// Warnf leaves out what is usual after an unclean stop: the index of the ends of keys is made again, and nothing is lost.
+func (s *serverLog) Warnf(format string, v ...any) {
+	level := slog.LevelWarn
+	if strings.Contains(format, "TTL state is outdated") {
+		level = slog.LevelDebug
+	}
+	s.write(level, format, v)
+}
+
+// Fatalf is not the end of the process: the server goes on with what it has started, such as the streams without the routes to other nodes.
+func (s *serverLog) Fatalf(format string, v ...any) {
+	s.fail(format, v)
+	s.ends()
+}
+
+// ends keeps the last message as the reason why the server must start again.
+func (s *serverLog) ends() { s.end.CompareAndSwap(nil, s.last.Load()) }
+
+// ended returns why the server must start again, or nil.
+func (s *serverLog) ended() error {
+	if text := s.end.Load(); text != nil {
+		return errors.New(*text)
+	}
+	return nil
+}
 
 // Debugf and Tracef are not enabled.
 func (s *serverLog) Debugf(string, ...any) {}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,10 +17,11 @@ const idKey = "throng-id" // of the metadata of a stream
 
 // logStream opens the stream of a log, or creates it with a new identity.
 func (i *instance) logStream(ctx context.Context, shard int) (stream jetstream.Stream, id string, err error) {
+	number := fmt.Sprint(shard)
 	want := jetstream.StreamConfig{
-		Name:     fmt.Sprintf("THRONG_%s_LOG_%d", i.options.Cluster, shard),
-		Subjects: []string{fmt.Sprintf("throng.%s.log.%d", i.options.Cluster, shard)},
-		Storage:  jetstream.FileStorage, Replicas: 1, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+		Name:     fmt.Sprintf("THRONG_%s_LOG_%s", i.options.Cluster, number),
+		Subjects: []string{fmt.Sprintf("throng.%s.log.%s", i.options.Cluster, number)},
+		Storage:  jetstream.FileStorage, Replicas: i.options.replicas(), Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		MaxMsgSize: maxMessage, MaxAge: i.options.MaxAge, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1,
 		Duplicates: 100 * time.Millisecond, AllowDirect: true, DenyDelete: true,
 		Metadata: map[string]string{idKey: rand.Text()},
@@ -27,11 +29,19 @@ func (i *instance) logStream(ctx context.Context, shard int) (stream jetstream.S
 	stream, err = i.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = i.js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			stream, err = i.js.Stream(ctx, want.Name) // another node has created it meanwhile
+		}
+		err = i.explainCreate(err)
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	config := stream.CachedInfo().Config
+	if i.options.External != nil && config.Replicas != want.Replicas {
+		i.options.Log.Warn("storage engine: the log has another number of replicas than nats-replicas, and keeps it", "log", want.Name, "replicas", config.Replicas,
+			"nats-replicas", want.Replicas)
+	}
 	id = config.Metadata[idKey]
 	if len(id) < 16 {
 		return nil, "", fmt.Errorf("stream %s has no identity of throng (metadata %q)", want.Name, config.Metadata)
@@ -41,4 +51,17 @@ func (i *instance) logStream(ctx context.Context, shard int) (stream jetstream.S
 		stream, err = i.js.UpdateStream(ctx, config)
 	}
 	return stream, id, err
+}
+
+// explainCreate adds what to do if a stream cannot be created on an external cluster.
+func (i *instance) explainCreate(err error) error {
+	var api *jetstream.APIError
+	if i.options.External == nil || !errors.As(err, &api) {
+		return err
+	}
+	text := strings.ToLower(api.Description)
+	if strings.Contains(text, "replicas") || strings.Contains(text, "no suitable peers") {
+		return fmt.Errorf("%w: %d servers of NATS with JetStream are needed for the replicas: start them, or set nats-replicas to 1", err, i.options.External.Replicas)
+	}
+	return err
 }

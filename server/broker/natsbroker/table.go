@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,82 +29,179 @@ const (
 	operationOfDeletion = "DEL"
 )
 
-// table is a bucket of the key-value store of JetStream. It stays valid when the instance is replaced.
+// tableDamage counts damaged entries of tables.
+type tableDamage struct{ restored, lost atomic.Uint64 }
+
+// table is a bucket of the key-value store of JetStream, and a copy of it in other files. It stays valid when the instance is replaced.
 type table struct {
-	engine *engine
-	name   string
+	name    string
+	bucket  string
+	running func(context.Context) (*instance, error)
+	damage  *tableDamage
+	nodes   int           // replicas of the bucket
+	copied  bool          // there is a copy; otherwise the servers have the replicas
+	using   chan struct{} // capacity 1: held by a change and by a repair
+
+	// Owned by the holder of using.
+	ready    *instance // whose files were compared and repaired; nil: to be compared
+	readable *instance // whose bucket has no damage
+
+	rebuilt atomic.Pointer[chan struct{}] // closed and replaced when the bucket is made again: watches end
 }
 
-func (e *engine) Table(ctx context.Context, name string) (broker.Table, error) {
-	if err := broker.CheckKey(name); err != nil {
-		return nil, err
+// newTable returns the table with a name.
+func newTable(name string, o *Options, running func(context.Context) (*instance, error), damage *tableDamage) *table {
+	t := &table{
+		name: name, bucket: "throng_" + o.Cluster + "_" + name, nodes: o.replicas(), copied: !o.replicated(),
+		running: running, damage: damage, using: make(chan struct{}, 1),
 	}
-	i, err := e.running(ctx)
+	begun := make(chan struct{})
+	t.rebuilt.Store(&begun)
+	return t
+}
+
+// open compares the table with its copy, and creates both at first.
+func (t *table) open(ctx context.Context) error {
+	_, done, err := t.use(ctx, true)
+	if err == nil {
+		done()
+	}
+	return err
+}
+
+// use waits for other changes, and returns the instance when its files are compared with the copy. Call done after the change. On a full disk
+// the copy may be behind: then a bucket without damage can be read.
+func (t *table) use(ctx context.Context, toRead bool) (i *instance, done func(), err error) {
+	select {
+	case t.using <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	done = func() { <-t.using }
+	if i, err = t.running(ctx); err == nil && t.ready != i {
+		if err = i.explain(ctx, "table "+t.name, t.prepare(ctx, i)); err == nil {
+			t.ready = i
+		} else if toRead && t.readable == i && errors.Is(err, broker.ErrFull) {
+			err = nil
+		}
+	}
 	if err != nil {
-		return nil, err
+		done()
+		return nil, nil, err
 	}
-	t := &table{e, name}
-	both, cancel := i.with(ctx)
-	defer cancel()
-	if _, err := i.js.KeyValue(both, t.bucket()); !errors.Is(err, jetstream.ErrBucketNotFound) {
-		return t, i.explain(ctx, "open table "+name, err)
-	}
-	_, err = i.js.CreateKeyValue(both, jetstream.KeyValueConfig{
-		Bucket: t.bucket(), History: 1, Storage: jetstream.FileStorage, Replicas: 1,
-		MaxValueSize: maxMessage, LimitMarkerTTL: markerTime,
-	})
-	return t, i.explain(ctx, "create table "+name, err)
+	return i, done, nil
 }
 
-func (t *table) bucket() string { return "throng_" + t.engine.options.Cluster + "_" + t.name }
+// prepare creates the bucket if it does not exist, and makes it and its copy equal. using is held.
+func (t *table) prepare(ctx context.Context, i *instance) error {
+	ctx, cancel := i.with(ctx)
+	defer cancel()
+	if t.copied {
+		return t.repair(ctx, i)
+	}
+	_, err := i.js.Stream(ctx, t.stream())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = i.createStream(ctx, t.stream(), t.subject(">"), 0, t.nodes)
+	}
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		err = nil // another node has created it meanwhile
+	}
+	return i.explainCreate(err)
+}
 
-func (t *table) subject(key string) string { return "$KV." + t.bucket() + "." + key }
+func (t *table) stream() string { return "KV_" + t.bucket }
+
+func (t *table) subject(key string) string { return "$KV." + t.bucket + "." + key }
 
 func (t *table) Put(ctx context.Context, key string, value []byte, ifRevision *uint64, ttl time.Duration) (revision uint64, err error) {
 	if err := cmp.Or(broker.CheckKey(key), broker.CheckValue(value)); err != nil {
 		return 0, err
 	}
+	i, done, err := t.use(ctx, false)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	revision, err = t.put(ctx, i, key, value, ifRevision, ttl)
+	if err == nil {
+		err = t.putCopy(ctx, i, key, value, revision, ttl)
+	}
+	return revision, err
+}
+
+// put stores a value in the bucket.
+func (t *table) put(ctx context.Context, i *instance, key string, value []byte, ifRevision *uint64, ttl time.Duration) (revision uint64, err error) {
 	m := nats.NewMsg(t.subject(key))
 	m.Data = value
-	if ttl > 0 {
-		m.Header.Set(ttlHeader, strconv.FormatInt(int64((ttl+time.Second-1)/time.Second), 10))
-	}
+	setTTL(m, ttl)
 	if ifRevision == nil {
-		return t.publish(ctx, m)
+		return t.publish(ctx, i, m)
 	}
 	m.Header.Set(expectedKeyHeader, strconv.FormatUint(*ifRevision, 10))
-	revision, err = t.publish(ctx, m)
+	revision, err = t.publish(ctx, i, m)
 	if *ifRevision > 0 || !errors.Is(err, broker.ErrConflict) {
 		return revision, err
 	}
 	// The key may have been removed: then its newest message says so.
-	removal, err := t.removal(ctx, key)
+	removal, err := t.removal(ctx, i, key)
 	if err != nil || removal == 0 {
 		return 0, cmp.Or(err, fmt.Errorf("storage engine: key %q has a value: %w", key, broker.ErrConflict))
 	}
 	m.Header.Set(expectedKeyHeader, strconv.FormatUint(removal, 10))
-	return t.publish(ctx, m)
+	return t.publish(ctx, i, m)
+}
+
+func setTTL(m *nats.Msg, ttl time.Duration) {
+	if ttl > 0 {
+		m.Header.Set(ttlHeader, strconv.FormatInt(int64((ttl+time.Second-1)/time.Second), 10))
+	}
 }
 
 func (t *table) Delete(ctx context.Context, key string) (revision uint64, err error) {
 	if err := broker.CheckKey(key); err != nil {
 		return 0, err
 	}
-	m := nats.NewMsg(t.subject(key))
-	m.Header.Set(operationHeader, operationOfDeletion)
-	m.Header.Set(ttlHeader, strconv.FormatInt(int64(markerTime/time.Second), 10))
-	return t.publish(ctx, m)
-}
-
-// removal returns the number of the message that removed a key, or 0 if the key has a value.
-func (t *table) removal(ctx context.Context, key string) (revision uint64, err error) {
-	i, err := t.engine.running(ctx)
+	i, done, err := t.use(ctx, false)
 	if err != nil {
 		return 0, err
 	}
+	defer done()
+	if t.copied {
+		newest, err := t.newest(ctx, i)
+		if err == nil {
+			err = t.deleteCopy(ctx, i, key, newest)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return t.publish(ctx, i, newRemoval(t.subject(key)))
+}
+
+// newest returns the number of the newest message of the bucket.
+func (t *table) newest(ctx context.Context, i *instance) (revision uint64, err error) {
 	both, cancel := i.with(ctx)
 	defer cancel()
-	stream, err := i.js.Stream(both, "KV_"+t.bucket())
+	stream, err := i.js.Stream(both, t.stream())
+	if err != nil {
+		return 0, i.explain(ctx, "table "+t.name, err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// newRemoval is the message that removes a key.
+func newRemoval(subject string) *nats.Msg {
+	m := nats.NewMsg(subject)
+	m.Header.Set(operationHeader, operationOfDeletion)
+	setTTL(m, markerTime)
+	return m
+}
+
+// removal returns the number of the message that removed a key, or 0 if the key has a value.
+func (t *table) removal(ctx context.Context, i *instance, key string) (revision uint64, err error) {
+	both, cancel := i.with(ctx)
+	defer cancel()
+	stream, err := i.js.Stream(both, t.stream())
 	if err != nil {
 		return 0, i.explain(ctx, "read key "+key, err)
 	}
@@ -115,18 +212,17 @@ func (t *table) removal(ctx context.Context, key string) (revision uint64, err e
 	if err != nil {
 		return 0, i.explain(ctx, "read key "+key, err)
 	}
-	if m.Header.Get(operationHeader) == "" && m.Header.Get(markerHeader) == "" {
+	if !isRemoval(m.Header) {
 		return 0, nil
 	}
 	return m.Sequence, nil
 }
 
+// isRemoval reports whether a message ends its key.
+func isRemoval(h nats.Header) bool { return h.Get(operationHeader) != "" || h.Get(markerHeader) != "" }
+
 // publish stores a message and returns its number. Its context may end before a slow disk answers; then the outcome is unknown.
-func (t *table) publish(ctx context.Context, m *nats.Msg) (revision uint64, err error) {
-	i, err := t.engine.running(ctx)
-	if err != nil {
-		return 0, err
-	}
+func (t *table) publish(ctx context.Context, i *instance, m *nats.Msg) (revision uint64, err error) {
 	both, cancel := i.with(ctx)
 	defer cancel()
 	answer, err := i.request(both, m)
@@ -139,95 +235,4 @@ func (t *table) publish(ctx context.Context, m *nats.Msg) (revision uint64, err 
 		return 0, fmt.Errorf("storage engine: %s: %w", api.Description, broker.ErrConflict)
 	}
 	return revision, i.explain(ctx, "table "+t.name, err)
-}
-
-// request publishes a message and waits for its answer. If a later probe is answered first, there is none, and the instance has failed.
-func (i *instance) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
-	inbox := nats.NewInbox()
-	answers, err := i.conn.SubscribeSync(inbox + ".*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err := answers.Unsubscribe(); err != nil && i.cause() == nil {
-			i.options.Log.Warn("storage engine: end of a request", "error", err)
-		}
-	}()
-	m.Reply = inbox + ".a"
-	if err := i.conn.PublishMsg(m); err != nil {
-		return nil, err
-	}
-	for patience := probeAfter; ; patience = nextProbe(patience) {
-		wait, cancel := context.WithTimeout(ctx, patience)
-		answer, err := answers.NextMsgWithContext(wait)
-		cancel()
-		switch {
-		case err == nil && answer.Subject == m.Reply:
-			return answer, nil
-		case err == nil:
-			i.fail(i.classify("table", errNoAnswer))
-			return nil, errNoAnswer
-		case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
-			return nil, err
-		}
-		if err := i.conn.PublishMsg(newProbe(m.Subject, inbox+".p")); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (t *table) Watch(ctx context.Context, f func(key string, value []byte, revision uint64, current bool)) error {
-	i, err := t.engine.running(ctx)
-	if err != nil {
-		return err
-	}
-	both, cancel := i.with(ctx)
-	defer cancel()
-	bucket, err := i.js.KeyValue(both, t.bucket())
-	if err != nil {
-		return i.explain(ctx, "watch table "+t.name, err)
-	}
-	watcher, err := bucket.WatchAll(both)
-	if err != nil {
-		return i.explain(ctx, "watch table "+t.name, err)
-	}
-	defer stopWatcher(watcher, i.options.Log)
-	current := false
-	for {
-		select {
-		case <-both.Done():
-			return t.endOfWatch(ctx, i)
-		case entry, ok := <-watcher.Updates():
-			switch {
-			case !ok:
-				return t.endOfWatch(ctx, i)
-			case entry == nil:
-				current = true
-				f("", nil, 0, true)
-			case entry.Operation() == jetstream.KeyValuePut:
-				f(entry.Key(), entry.Value(), entry.Revision(), current)
-			default:
-				f(entry.Key(), nil, entry.Revision(), current)
-			}
-		}
-	}
-}
-
-// endOfWatch is the error of a watch that has ended by itself.
-func (t *table) endOfWatch(ctx context.Context, i *instance) error {
-	if _, err := t.engine.running(ctx); err != nil {
-		return err
-	}
-	return cmp.Or(ctx.Err(), i.cause(), fmt.Errorf("storage engine: the watch of table %s has ended: %w", t.name, broker.ErrUnavailable))
-}
-
-// stopWatcher ends a watcher. Its subscription may wait until an entry is taken, so the rest is taken until its end.
-func stopWatcher(w jetstream.KeyWatcher, log *slog.Logger) {
-	go func() {
-		for range w.Updates() {
-		}
-	}()
-	if err := w.Stop(); err != nil {
-		log.Debug("storage engine: end of a watch", "error", err) // its connection has ended before
-	}
 }

@@ -43,6 +43,7 @@ class Member:
             use_protobuf=protobuf,
             min_reconnect_delay=0.05,
             max_reconnect_delay=0.5,
+            timeout=30,  # seconds for a reply; the 5 s of the SDK are too short for a machine that runs all drivers at once
             max_server_ping_delay=10,
             proxy=None,
         )

@@ -150,17 +150,24 @@ func (c *sdk) read(ctx context.Context) (lines []push, err error) {
 	return lines, nil
 }
 
-// site is the address of the server, which changes when it starts again.
-type site struct{ address atomic.Pointer[string] }
+// site is the address of the server, which changes when it starts again. A client of a cluster has a site of its own, with the addresses of all
+// nodes, and goes on to the next one when a connection ends.
+type site struct {
+	addresses atomic.Pointer[[]string]
+	turn      atomic.Int64
+}
 
-func (st *site) set(address string) { st.address.Store(&address) }
+func (st *site) set(addresses ...string) { st.addresses.Store(&addresses) }
 
 func (st *site) get() string {
-	if a := st.address.Load(); a != nil {
-		return *a
+	if a := st.addresses.Load(); a != nil {
+		return (*a)[int(st.turn.Load())%len(*a)]
 	}
 	return ""
 }
+
+// lost notes that the connection to the address has ended.
+func (st *site) lost() { st.turn.Add(1) }
 
 // retryTime is the time between two attempts of a client to reach the server.
 const retryTime = 10 * time.Millisecond

@@ -9,5 +9,8 @@
 // At the end the server stops, throng data export writes the log, and the oracle compares it with the acknowledgements and with what each
 // subscriber received. The files of a run stay in its directory.
 //
-// The program torture runs many rounds of each fault. A test of cmd/throng runs a few.
+// RunCluster does the same with three nodes: a ClusterFault kills, stops or parts nodes, and the clients use all of them. The nodes reach each
+// other by proxies, which stop the bytes of a direction. The history that all nodes have at the end is the log that the oracle judges.
+//
+// The programs durable and cluster run many rounds of each fault. A test of cmd/throng runs a few.
 package durability

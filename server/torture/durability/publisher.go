@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,18 @@ import (
 type counts struct {
 	acks     atomic.Int64
 	rejected atomic.Int64 // temporary errors of durable rooms
+	last     atomic.Int64 // when the last acknowledgement came, in nanoseconds
+	pause    atomic.Int64 // the longest time between two acknowledgements, in nanoseconds, since the load began
+}
+
+// ack counts an acknowledgement.
+func (cs *counts) ack() {
+	cs.acks.Add(1)
+	now := time.Now().UnixNano()
+	if before := cs.last.Swap(now); before > 0 {
+		for pause := cs.pause.Load(); now-before > pause && !cs.pause.CompareAndSwap(pause, now-before); pause = cs.pause.Load() {
+		}
+	}
 }
 
 // publisher publishes until stop is closed.
@@ -29,18 +42,24 @@ type publisher struct {
 	counts *counts
 	stop   <-chan struct{}
 	number uint32
+
+	perConnection bool // another name for each connection: what was not acknowledged may be stored behind what another node stores
+	connections   int
 }
 
 // next returns the data of the next publication.
 func (p *publisher) next() (oracle.ID, string) {
 	p.number++
 	id := oracle.ID{Publisher: p.name, Number: p.number}
+	if p.perConnection {
+		id.Publisher = fmt.Sprint(p.name, "-", p.connections)
+	}
 	return id, fmt.Sprintf(`{"publisher":%q,"number":%d}`, id.Publisher, id.Number)
 }
 
 func (p *publisher) acked(room string, id oracle.ID, at oracle.Position) {
 	p.acks.write(oracle.Ack{Room: room, ID: id, Position: at})
-	p.counts.acks.Add(1)
+	p.counts.ack()
 }
 
 func (p *publisher) stopped() bool {
@@ -56,11 +75,12 @@ func (p *publisher) stopped() bool {
 func (p *publisher) runSDK(ctx context.Context) {
 	for !p.stopped() && pause(ctx) {
 		c, err := dial(ctx, p.at.get(), p.name)
-		if err != nil {
-			continue // the server is down
+		if err == nil {
+			p.connections++
+			p.useSDK(ctx, c)
+			c.close()
 		}
-		p.useSDK(ctx, c)
-		c.close()
+		p.at.lost()
 	}
 }
 
@@ -151,6 +171,7 @@ func (p *publisher) postOnce(ctx context.Context, client *http.Client, body stri
 	request.Header.Set("X-API-Key", apiKey)
 	response, err := client.Do(request)
 	if err != nil {
+		p.at.lost()
 		return oracle.Position{}, err
 	}
 	defer response.Body.Close()
@@ -181,4 +202,21 @@ func waitUntil(ctx context.Context, within time.Duration, what string, holds fun
 		}
 	}
 	return nil
+}
+
+// awaitPublishers waits for publishers that have been stopped. One whose publication is never acknowledged does not end.
+func awaitPublishers(ctx context.Context, publishing *sync.WaitGroup) error {
+	ended := make(chan struct{})
+	go func() {
+		publishing.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(resumeTime):
+		return fmt.Errorf("publications are still without an answer %v after the last round", resumeTime)
+	}
 }

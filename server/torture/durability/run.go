@@ -163,7 +163,9 @@ func (r *run) play(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	publishing.Wait()
+	if err := awaitPublishers(ctx, publishing); err != nil {
+		return err
+	}
 	if err := r.complete(ctx); err != nil {
 		return err
 	}
@@ -302,12 +304,18 @@ func (r *run) judge(ctx context.Context) (*oracle.Verdict, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("throng data export: %w: %s", err, problems.String())
 	}
+	v, err := judge(r.path)
+	return v, errors.Join(err, ctx.Err())
+}
+
+// judge returns the verdict about the files of a run.
+func judge(path func(string) string) (*oracle.Verdict, error) {
 	o := oracle.New()
 	for _, in := range []struct {
 		name string
 		read func(string, io.Reader) error
 	}{{"log.jsonl", o.ReadLog}, {"acks.jsonl", o.ReadAcks}, {"heard.jsonl", o.ReadHeard}} {
-		f, err := os.Open(r.path(in.name))
+		f, err := os.Open(path(in.name))
 		if err != nil {
 			return nil, err
 		}
@@ -321,5 +329,5 @@ func (r *run) judge(ctx context.Context) (*oracle.Verdict, error) {
 	if why := v.Empty(); why != "" {
 		return nil, fmt.Errorf("the run proves nothing: %s", why)
 	}
-	return v, ctx.Err()
+	return v, nil
 }

@@ -27,10 +27,12 @@ func (sb *subscriber) run(ctx context.Context) {
 	for pause(ctx) {
 		c, err := dial(ctx, sb.at.get(), sb.name)
 		if err != nil {
-			continue // the server is down
+			sb.at.lost() // the server is down
+			continue
 		}
 		sb.use(ctx, c)
 		c.close()
+		sb.at.lost()
 		sb.mu.Lock()
 		clear(sb.live)
 		sb.mu.Unlock()

@@ -16,11 +16,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/throng-chat/throng/server/torture/durability"
@@ -66,50 +63,21 @@ var kinds = []kind{
 const maxRuns = 10
 
 func main() {
-	only := flag.String("run", "", "run the kinds whose name matches this regular expression")
+	command := durability.NewCommand()
 	scale := flag.Int("scale", 1, "multiply the number of runs of each kind")
-	binary := flag.String("throng", "", "the binary to test; built from this checkout without it")
-	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "decides the moments of the faults")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := torture(ctx, *only, *binary, *scale, *seed); err != nil {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	header := fmt.Sprintf("%-12s %7s %9s %9s %10s %8s", "fault", "rounds", "acks", "rejected", "recovered", "verdict")
+	err := command.Run(header, names, func(ctx context.Context, kind int, dir, binary string, seed uint64) bool {
+		return kinds[kind].run(ctx, dir, binary, *scale, seed)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "torture:", err)
 		os.Exit(1)
 	}
-}
-
-func torture(ctx context.Context, only, binary string, scale int, seed uint64) error {
-	match, err := regexp.Compile(only)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "durability")
-	if err != nil {
-		return err
-	}
-	if binary == "" {
-		binary = filepath.Join(dir, "throng")
-		build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/throng")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build throng: %w", err)
-		}
-	}
-	fmt.Printf("seed %d, files in %s\n%-12s %7s %9s %9s %10s %8s\n", seed, dir, "fault", "rounds", "acks", "rejected", "recovered", "verdict")
-	var failed []string
-	for _, k := range kinds {
-		if !match.MatchString(k.name) {
-			continue
-		}
-		if !k.run(ctx, dir, binary, scale, seed) {
-			failed = append(failed, k.name)
-		}
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("broken by %s: the files are in %s", strings.Join(failed, ", "), dir)
-	}
-	return os.RemoveAll(dir)
 }
 
 // run runs all rounds of a kind, and prints its line. It returns false if a promise is broken.

@@ -5,7 +5,7 @@ import { after, before, it } from "node:test";
 import { chromium } from "playwright-core";
 
 import { makeCertificate } from "./certificate.js";
-import { findChromium } from "./chromium.js";
+import { findShell } from "./chromium.js";
 import { build, freePort, Server } from "./server.js";
 
 // ms that any one condition may take. The page itself may wait 15 s before it connects again, and 10 s for an answer: the sum
@@ -23,7 +23,7 @@ let browser;
 before(async () => {
   binary = build();
   browser = await chromium.launch({
-    executablePath: findChromium(),
+    executablePath: findShell(),
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -43,15 +43,24 @@ after(async () => {
   await server?.stop();
 });
 
+export const newContext = (options) => browser.newContext(options);
+
 export async function startServer(...flags) {
   return Server.start(binary, await freePort(), ...flags);
 }
 
-// Chat is the page as a person has it, in a browser profile of its own.
+// Chat is the page as a person has it, in a browser profile of its own. Unless named is false, the reader has a name from an earlier visit.
 export class Chat {
   // open goes to an address and watches for what must never happen there; the test fails at its end if it did.
-  static async open(t, address, { cutOff = false, prepare = async () => {}, ...options } = {}) {
+  static async open(t, address, { cutOff = false, prepare = async () => {}, named = true, ...options } = {}) {
     const context = await browser.newContext(options);
+    if (named) {
+      await context.addInitScript((name) => {
+        try {
+          localStorage["throng.name"] ??= name;
+        } catch { /* a page without an address */ }
+      }, `guest-${1000 + Math.floor(Math.random() * 9000)}`);
+    }
     const chat = new Chat(await context.newPage());
     t.after(async () => {
       const wrong = await chat.problems(cutOff);
@@ -80,7 +89,7 @@ export class Chat {
   // problems are those so far. A page that was cut off on purpose may say in the console that it could not connect.
   async problems(cutOff) {
     const violations = await this.page.evaluate(() => window.violations);
-    const allowed = (text) => cutOff && /^console: (WebSocket connection to '.*' failed|Failed to load resource|Access to fetch at .* has been blocked)/.test(text);
+    const allowed = (text) => cutOff && /^console: (WebSocket connection to '.*' failed|Failed to load resource|Access to fetch at .* has been blocked|Framing .* violates)/.test(text);
     return [...this.#wrong.filter((text) => !allowed(text)), ...violations.map((v) => `policy: ${v}`)];
   }
 
@@ -88,12 +97,50 @@ export class Chat {
     return this.page.locator("#status").filter({ hasText: pattern }).waitFor();
   }
 
-  connected() {
-    return this.status(/^Connected$/);
+  // gate waits for what stands in place of the log.
+  gate(pattern) {
+    return this.page.locator("#gate").filter({ hasText: pattern }).waitFor();
   }
 
-  name(name) {
-    return this.page.fill("#name", name);
+  // lost waits for the strip over the log, while there is no connection.
+  lost(pattern = /^Connection lost.*trying again/) {
+    return this.page.locator("#strip").filter({ hasText: pattern }).waitFor();
+  }
+
+  // notice waits for a line above the box.
+  notice(pattern) {
+    return this.page.locator("[data-part=strip]").filter({ hasText: pattern }).waitFor();
+  }
+
+  connected() {
+    return this.page.locator('#status[data-state="open"]').waitFor();
+  }
+
+  // ready waits until the page knows whether the reader is in the room.
+  ready() {
+    return this.page.locator('#status[data-state="open"], #gate:not([hidden])').first().waitFor({ state: "attached" });
+  }
+
+  // stopped waits until the page tries no more by itself.
+  stopped() {
+    return this.page.locator('#status[data-state="stopped"]').waitFor({ state: "attached" });
+  }
+
+  // name changes the name, in the dialog of the first visit or in that of the settings.
+  async name(name) {
+    await this.page.locator("#app[data-ready] #message").waitFor({ state: "attached" });
+    if (!await this.page.isVisible("#signin")) {
+      await this.page.click("#settings");
+      await this.page.getByRole("button", { name: "Change your name" }).click();
+    }
+    await this.page.fill("#name", name);
+    await this.page.press("#name", "Enter");
+  }
+
+  // ownName is the name of the reader, as the page shows it.
+  async ownName() {
+    await this.page.locator("#self:not(:empty)").waitFor();
+    return this.page.textContent("#self");
   }
 
   type(text) {
@@ -113,18 +160,21 @@ export class Chat {
     return this.page.inputValue("#message");
   }
 
-  // messages are those that the room has said.
+  // messages are those that the room has said. Only the first of a group shows its sender.
   messages() {
-    return this.page.$$eval("#messages > .message:not(.pending)", (all) => all.map((e) => ({
-      sender: e.querySelector(".sender")?.textContent ?? "",
-      text: e.querySelector(".text").textContent,
-    })));
+    return this.page.$$eval("#messages > .m", (all) => {
+      let sender = "";
+      return all.map((e) => {
+        if (e.classList.contains("a")) sender = e.querySelector(".who bdi")?.textContent ?? "";
+        return e.classList.contains("wait") ? null : { sender, text: (e.querySelector(".text > .clip") ?? e.querySelector(".text")).textContent };
+      }).filter((m) => m !== null);
+    });
   }
 
   // hears waits until the page shows count messages, and returns them.
   async hears(count) {
     try {
-      await this.page.waitForFunction((n) => document.querySelectorAll("#messages > .message:not(.pending)").length >= n, count);
+      await this.page.waitForFunction((n) => document.querySelectorAll("#messages > .m:not(.wait)").length >= n, count);
     } catch (error) {
       throw new Error(`want ${count} messages, got ${JSON.stringify(await this.messages())}`, { cause: error });
     }
@@ -177,20 +227,26 @@ export class Chat {
   }
 
   message(text) {
-    return this.page.locator("#messages > .message:not(.pending)").filter({ hasText: text });
+    return this.page.locator("#messages > .m:not(.wait)").filter({ hasText: text });
   }
 
   // act does with a message what its button says.
   async act(text, word) {
     const message = this.message(text);
     await message.hover();
-    await message.locator(".more").click();
-    await message.locator(".actions .action").filter({ hasText: word }).click();
+    await message.locator(".bar .more").click();
+    await message.locator(".pop button").filter({ hasText: word }).first().click();
   }
 
   // shows waits for an element with exactly this text.
   shows(selector, text) {
     return this.page.locator(selector).filter({ hasText: new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`) }).waitFor({ state: "attached" });
+  }
+
+  // reacted waits for a reaction with exactly this number.
+  reacted(emoji, count) {
+    return this.page.waitForFunction(([e, n]) => Array.from(document.querySelectorAll("#messages .rc[aria-pressed]"))
+      .some((chip) => chip.firstElementChild.textContent === e && chip.lastChild.textContent === String(n)), [emoji, count]);
   }
 
   sendRaw(...texts) {
@@ -205,6 +261,7 @@ export class Relay {
   opened = 0;
   commands = []; // of the page
   onHeard = () => {}; // is told what the server says
+  change = null; // may be a function that returns what the server receives for a command
   hold = () => undefined; // may return a promise for which a command of the page waits
   #routes = [];
   #pings = 0; // of ours, that the page has not answered
@@ -223,9 +280,10 @@ export class Relay {
           this.#pings--;
           return;
         }
-        this.commands.push(...text.split("\n").map((line) => JSON.parse(line)));
+        const commands = text.split("\n").map((line) => JSON.parse(line));
+        this.commands.push(...commands);
         await this.hold(this.commands.at(-1));
-        upstream.send(text);
+        upstream.send(this.change === null ? text : commands.map((command) => JSON.stringify(this.change(command))).join("\n"));
       });
       upstream.onMessage((text) => {
         this.onHeard(text);

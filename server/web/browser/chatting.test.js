@@ -28,9 +28,9 @@ describe("chatting", () => {
         assert.match(time.shown, /\d:\d\d/);
       }
     }
-    assert.equal(await a.page.locator(".message.own .text").textContent(), want[0].text);
+    assert.equal(await a.page.locator(".m.own .text").textContent(), want[0].text);
     assert.equal(await a.page.title(), `${room} · throng`);
-    assert.equal(await a.page.textContent("h1"), room);
+    assert.equal(await a.page.textContent("#room"), room);
     assert.equal(await a.typed(), "");
   });
 
@@ -70,27 +70,34 @@ describe("chatting", () => {
 
   test("the name is remembered, and a guest gets one", async (t) => {
     const chat = await open(t, `/?room=${ownRoom()}`);
-    const guest = await chat.page.inputValue("#name");
+    const guest = await chat.ownName();
     assert.match(guest, /^guest-\d{4}$/);
     await chat.page.reload();
     await chat.connected();
-    assert.equal(await chat.page.inputValue("#name"), guest);
+    assert.equal(await chat.ownName(), guest);
     await chat.name("Ada");
-    await chat.page.press("#name", "Tab");
     await chat.page.reload();
     await chat.connected();
-    assert.equal(await chat.page.inputValue("#name"), "Ada");
+    assert.equal(await chat.ownName(), "Ada");
   });
 
-  test("a browser that forbids storage can chat", async (t) => {
+  test("a browser that forbids storage can chat, under the name of the first visit and a later one", async (t) => {
     const chat = await open(t, `/?room=${ownRoom()}`, {
       prepare: (page) => page.addInitScript(() => {
-        Object.defineProperty(window, "localStorage", { get() { throw new DOMException("denied", "SecurityError"); } });
+        for (const area of ["localStorage", "sessionStorage"]) {
+          Object.defineProperty(window, area, { get() { throw new DOMException("denied", "SecurityError"); } });
+        }
       }),
     });
-    await chat.say("hi");
-    const [message] = await chat.hears(1);
-    assert.match(message.sender, /^guest-\d{4}$/);
+    for (const name of ["Ann", "Anna"]) {
+      await chat.name(name); // the first one in the dialog of the first visit: each visit is one
+      await chat.say("hi");
+    }
+    const messages = await chat.hears(2);
+    assert.deepEqual(messages.map((m) => m.sender), ["Ann", "Anna"]);
+    assert.equal(await chat.ownName(), "Anna");
+    const users = await chat.page.$$eval("#messages > .m", (all) => all.map((e) => e.message.user));
+    assert.equal(users[0], users[1], "the guest is another one");
   });
 
   test("an Enter of an IME does not send, a plain one does", async (t) => {
@@ -116,16 +123,16 @@ describe("chatting", () => {
     const chat = await open(t, `/?room=${ownRoom()}`);
     await chat.name("n");
     await chat.say("é".repeat(32 * 1024));
-    await chat.page.locator("#notice").filter({ hasText: "Too long by" }).waitFor();
-    const over = Number((await chat.page.textContent("#notice")).match(/by ([\d,]+) bytes/)[1].replaceAll(",", ""));
+    await chat.notice("Too long by");
+    const over = Number((await chat.page.textContent("[data-part=strip]")).match(/by ([\d,]+) bytes/)[1].replaceAll(",", ""));
     const most = 64 * 1024 - over;
     const fits = "é".repeat(Math.floor(most / 2)) + "!".repeat(most % 2);
     await chat.say(`${fits}!`);
-    await chat.page.locator("#notice").filter({ hasText: "Too long by 1 byte:" }).waitFor();
+    await chat.notice("Too long by 1 byte.");
     assert.equal(await chat.typed(), `${fits}!`);
     await chat.say(fits);
     assert.deepEqual(await chat.hears(1), [{ sender: "n", text: fits }]);
-    assert.equal(await chat.page.isVisible("#notice"), false);
+    assert.equal(await chat.page.isVisible("[data-part=strip]"), false);
     await chat.connected();
   });
 });
@@ -183,23 +190,25 @@ describe("hostile text", () => {
     "<input autofocus onfocus=window.pwned=1>",
   ];
 
-  const tags = ["bdi", "button", "div", "li", "span", "time"];
-  const attributes = ["aria-expanded", "aria-label", "aria-pressed", "class", "datetime", "dir", "role", "style", "tabindex", "title", "type"];
+  const tags = ["a", "article", "aside", "b", "bdi", "button", "div", "h2", "h3", "input", "label", "li", "p", "span", "svg", "time", "ul", "use"];
+  const attributes = ["aria-current", "aria-expanded", "aria-haspopup", "aria-hidden", "aria-label", "aria-pressed", "autocomplete", "class", "data-room",
+    "datetime", "dir", "href", "placeholder", "role", "tabindex", "title", "type"];
 
   async function wantInert(chat, requests) {
     const state = await chat.page.evaluate(() => {
-      const all = Array.from(document.querySelectorAll("#messages *, #names *, #typing *, #announcer *, h1 *"));
+      const all = Array.from(document.querySelectorAll("#messages *, #panel *, #roomlist *, #typing *, #announcer *, h1 *"));
       return {
         pwned: window.pwned,
         tags: [...new Set(all.map((e) => e.localName))],
         attributes: [...new Set(all.map((e) => e.getAttributeNames()).flat())],
         scripts: document.scripts.length,
         frames: window.length,
+        elsewhere: all.map((e) => e.getAttribute("href") ?? "").filter((href) => href !== "" && !href.startsWith("#i-") && new URL(href, location.href).origin !== location.origin),
       };
     });
     assert.deepEqual(
       { ...state, tags: state.tags.filter((tag) => !tags.includes(tag)), attributes: state.attributes.filter((name) => !attributes.includes(name)) },
-      { pwned: undefined, tags: [], attributes: [], scripts: 1, frames: 0 },
+      { pwned: undefined, tags: [], attributes: [], scripts: 2, frames: 0, elsewhere: [] },
     );
     assert.deepEqual(requests.filter((url) => !url.startsWith(`${server.url}/`) && !url.startsWith(server.url.replace("http", "ws"))), []);
   }
@@ -255,16 +264,17 @@ describe("hostile text", () => {
       { type: "edit", of: id, text: `${hostile}!` },
     );
     await chat.shows("#messages .text", `${hostile}!`);
-    await chat.shows("#messages .reaction", "🎉 1");
+    await chat.reacted("🎉", 1);
+    assert.equal(await chat.page.getAttribute("#messages .rc", "title"), hostile);
     assert.equal((await chat.hears(2 * payloads.length + 1)).length, 2 * payloads.length + 1);
-    assert.equal(await chat.page.locator(".reaction").count(), 1);
+    assert.equal(await chat.page.locator(".rc[aria-pressed]").count(), 1);
 
     await mallory.page.evaluate((channel) => window.call("publish", { channel, data: { type: "typing" } }), `typing:${room}`);
     await mallory.page.evaluate((channel) => window.call("subscribe", { channel }), `typing:${room}`);
     await mallory.page.evaluate((channel) => window.call("publish", { channel, data: { type: "typing" } }), `typing:${room}`);
     await chat.shows("#typing", `${hostile} is typing…`);
-    await chat.page.click("#count");
-    await chat.shows("#names li", hostile);
+    await chat.page.click("#people");
+    await chat.shows("#panel li bdi", hostile);
     await wantInert(chat, requests);
   });
 
@@ -282,7 +292,7 @@ describe("hostile text", () => {
   test("as a room's name it stays text", async (t) => {
     const room = "<img src=x onerror=window.pwned=1>";
     const chat = await open(t, `/?room=${encodeURIComponent(room)}`);
-    assert.equal(await chat.page.textContent("h1"), room);
-    assert.equal(await chat.page.evaluate(() => document.querySelector("h1").childElementCount), 0);
+    assert.equal(await chat.page.textContent("#room"), room);
+    assert.equal(await chat.page.evaluate(() => document.querySelector("#room").childElementCount), 0);
   });
 });

@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const shells = ["chromium-headless-shell", "chrome-headless-shell"];
 
 function executable(path) {
   try {
@@ -12,6 +13,14 @@ function executable(path) {
   } catch {
     return false;
   }
+}
+
+const onPath = (all) => all.flatMap((name) => (process.env.PATH ?? "").split(delimiter).filter(Boolean).map((dir) => join(dir, name)));
+
+// findShell is $CHROMIUM where that is set, or the headless shell of Chromium: the same engine without the windows of a browser, for about half of
+// the CPU time. Without a shell it is findChromium.
+export function findShell() {
+  return (!process.env.CHROMIUM && onPath(shells).find(executable)) || findChromium();
 }
 
 // findChromium is $CHROMIUM where that is set, or the first of the usual ones.
@@ -23,8 +32,7 @@ export function findChromium() {
     }
     return chosen;
   }
-  const dirs = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
-  const found = ["/usr/bin/chromium", ...names.flatMap((name) => dirs.map((dir) => join(dir, name)))].find(executable);
+  const found = ["/usr/bin/chromium", ...onPath(names)].find(executable);
   if (!found) {
     throw new Error("no Chromium found: install it (on Debian: apt-get install chromium), or set CHROMIUM to its path");
   }

@@ -26,9 +26,9 @@ describe("connection", () => {
 
       await end(own);
       relay.closed = true;
-      await Promise.all([a, b].map((chat) => chat.status(/^Connection lost.*trying again/)));
+      await Promise.all([a, b].map((chat) => chat.lost()));
       await a.say("typed while away");
-      assert.equal(await a.page.locator(".message.pending").textContent().then((text) => text.includes("typed while away")), true);
+      assert.equal(await a.page.locator(".m.wait").textContent().then((text) => text.includes("typed while away")), true);
       assert.equal(await a.typed(), "");
 
       own = await Server.start(binary, own.port);
@@ -40,7 +40,7 @@ describe("connection", () => {
         const heard = await chat.hears(3);
         assert.deepEqual(heard.map((m) => m.text), ["before", note.text, "typed while away"]);
       }
-      assert.equal(await a.page.locator(".message.pending").count(), 0);
+      assert.equal(await a.page.locator(".m.wait").count(), 0);
     });
   }
 
@@ -56,7 +56,7 @@ describe("connection", () => {
     await a.say("two");
     await b.hears(2);
     await own.kill();
-    await Promise.all([a, b].map((chat) => chat.status(/^Connection lost/)));
+    await Promise.all([a, b].map((chat) => chat.lost()));
     own = await Server.start(binary, own.port);
     await Promise.all([a.connected(), b.connected()]);
     await b.say("three"); // its offset is 1 again
@@ -68,7 +68,7 @@ describe("connection", () => {
     const channel = new URL(address).searchParams.get("room");
     relay.tell({ push: { channel, pub: { data: { type: "redact", offset: 2 }, offset: 2 } } });
     relay.tell({ push: { channel, pub: { data: { type: "redact", offset: 1 }, offset: 3 } } });
-    await a.shows(".deleted .text", "This message was deleted.");
+    await a.shows("#messages .gone .text", "This message was deleted.");
     assert.deepEqual((await a.messages()).map((m) => m.text), ["one", "two", note, "This message was deleted."]);
   });
 
@@ -80,6 +80,7 @@ describe("connection", () => {
           Math.random = () => 1 - Number.EPSILON;
           window.sockets = [];
           window.WebSocket = class extends EventTarget {
+            static OPEN = 1;
             readyState = 0;
             constructor() { super(); this.at = Date.now(); window.sockets.push(this); }
             tell(type, readyState) { this.readyState = readyState; this.dispatchEvent(new Event(type)); }
@@ -106,6 +107,7 @@ describe("connection", () => {
       return (await sockets()).at(-1) - failed;
     };
     await page.waitForFunction(() => window.sockets.length > 0); // it has a token, and will have it for all of this
+    await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000)); // else the time of a busy machine counts
     const about = (got, want) => assert.ok(Math.abs(got - want) <= 60, `delay: got ${got} ms, want about ${want}`);
 
     for (const want of [500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
@@ -140,6 +142,8 @@ describe("connection", () => {
           Math.random = () => 0;
           window.made = 0;
           window.WebSocket = class extends EventTarget {
+            static OPEN = 1;
+            readyState = 0;
             constructor() { super(); window.made++; window.last = this; }
             close() {}
           };
@@ -162,13 +166,13 @@ describe("connection", () => {
       const a = await open(t, `/?room=${room}`, { prepare: (page) => relay.carry(page) });
       await a.say("first");
       await b.hears(1);
-      await a.page.waitForFunction(() => document.querySelector(".pending") === null); // the page sends the next one after the answer
+      await a.page.waitForFunction(() => document.querySelector(".wait") === null); // the page sends the next one after the answer
       relay.deaf = true; // the server hears, and is not heard
       await a.say("taken, not answered");
       await b.hears(2);
       relay.deaf = false;
       relay.cut();
-      await a.page.waitForFunction(() => document.querySelector(".pending") === null);
+      await a.page.waitForFunction(() => document.querySelector(".wait") === null);
       await a.connected();
       await a.say("last");
       assert.deepEqual((await b.hears(3)).map((m) => m.text), ["first", "taken, not answered", "last"], room);
@@ -211,7 +215,7 @@ describe("connection", () => {
     await a.hears(1);
     relay.closed = true;
     relay.cut();
-    await a.status(/^Connection lost/);
+    await a.lost();
     const missed = Array.from({ length: 20 }, (_, i) => `missed ${i}`);
     for (const text of missed) {
       await b.say(text);
@@ -232,7 +236,7 @@ describe("connection", () => {
     await a.hears(1);
     relay.closed = true;
     relay.cut();
-    await a.status(/^Connection lost/);
+    await a.lost();
     for (const text of ["1", "2", "3", "4"]) {
       await b.say(text);
     }
@@ -273,7 +277,7 @@ describe("connection", () => {
     await a.page.reload();
     await a.connected();
     assert.deepEqual(await a.hears(3), want);
-    assert.deepEqual(await a.page.locator(".message.own .text").allTextContents(), ["mine"]);
+    assert.deepEqual(await a.page.locator(".m.own .text").allTextContents(), ["mine"]);
   });
 
   test("a server that went silent is left", async (t) => {
@@ -288,7 +292,7 @@ describe("connection", () => {
     const heard = new Promise((resolve) => { release = resolve; });
     relay.hold = () => heard; // the next connection gets no answer before the server is heard again, whose loss would end it too
     await chat.page.clock.runFor(2_000);
-    await chat.status(/^Connection lost \(no answer\)/);
+    await chat.lost(/^Connection lost \(no answer\)/);
     relay.deaf = false;
     release();
     await chat.page.clock.runFor(2_000);
@@ -302,12 +306,12 @@ describe("connection", () => {
     const chat = await Chat.open(t, own.url, { cutOff: true });
     await chat.connected();
     await chat.say("x".repeat(2000));
-    await chat.page.locator(".failed .mark").filter({ hasText: "too long for this server" }).waitFor();
+    await chat.page.locator(".fail .failure").filter({ hasText: "too long for this server" }).waitFor();
     await chat.connected();
     await chat.say("short");
     await chat.message("short").waitFor();
-    await chat.page.locator(".failed button").filter({ hasText: "Discard" }).click();
-    await chat.page.waitForFunction(() => document.querySelector(".failed") === null);
+    await chat.page.locator(".fail button").filter({ hasText: "Discard" }).click();
+    await chat.page.waitForFunction(() => document.querySelector(".fail") === null);
   });
 
   test("a page opened from a file is refused with the reason, and connects once the server allows it", async (t) => {
@@ -316,7 +320,7 @@ describe("connection", () => {
     const file = new URL("../index.html", import.meta.url);
     file.search = new URLSearchParams({ server: `ws://127.0.0.1:${own.port}/connection/websocket`, room: "from-file" });
     const chat = await Chat.open(t, file.href, { cutOff: true });
-    await chat.status(/^Cannot connect to 127\.0\.0\.1:\d+.*--origin null/);
+    await chat.lost(/^Cannot connect to 127\.0\.0\.1:\d+.*--origin null/);
 
     await own.stop();
     own = await Server.start(binary, own.port, "--origin", "null");
@@ -332,7 +336,7 @@ describe("connection", () => {
     const file = new URL("../index.html", import.meta.url);
     file.search = "server=nonsense";
     const chat = await Chat.open(t, file.href);
-    await chat.status("Not connected: ?server=nonsense is no ws:// or wss:// address.");
+    await chat.gate("?server=nonsense is no ws:// or wss:// address.");
   });
 
   test("only a page opened from a file listens to ?server=", async (t) => {

@@ -6,7 +6,7 @@ import { describe } from "node:test";
 import { Chat, open, ownRoom, patience, Relay, server, startServer, test } from "./chat.js";
 
 describe("guests", () => {
-  test("a reload is the same guest, another window another one", async (t) => {
+  test("a reload is the same guest, and so is another window of the browser", async (t) => {
     const room = `kept-${ownRoom()}`;
     const a = await open(t, `/?room=${room}`);
     await a.say("mine");
@@ -16,15 +16,20 @@ describe("guests", () => {
     await a.hears(1);
     await a.act("mine", "Edit");
     await a.say("still mine");
-    await a.shows(".text", "still mine");
+    await a.shows("#messages .text", "still mine");
 
     const second = await a.page.context().newPage();
     await second.goto(a.page.url());
-    await second.locator("#messages .message").waitFor();
-    await second.locator(".message").hover();
-    await second.locator(".message .more").click();
-    await second.locator(".actions .action").first().waitFor();
-    assert.equal(await second.locator(".actions .action").filter({ hasText: "Edit" }).count(), 0);
+    const edits = async (page) => {
+      await page.locator("#app[data-ready] #message").waitFor();
+      await page.locator("#messages .m").hover();
+      await page.locator("#messages .bar .more").click();
+      return page.locator(".pop .it").filter({ hasText: "Edit" }).count();
+    };
+    assert.equal(await edits(second), 1);
+
+    const stranger = await open(t, `/?room=${room}`);
+    assert.equal(await edits(stranger.page), 0);
   });
 
   test("a new name is shown without a new connection", async (t) => {
@@ -132,34 +137,34 @@ describe("guests", () => {
     const own = await startServer("--guests", "off");
     t.after(() => own.stop());
     const chat = await Chat.open(t, own.url, { cutOff: true });
-    await chat.status(/--guests on/);
+    await chat.gate(/--guests on/);
   });
 
   test("a room that is not for guests says so", async (t) => {
     const chat = await Chat.open(t, `${server.url}/?room=closed-${ownRoom()}`);
-    await chat.status(/^Not in the room: permission denied: guests may not/);
+    await chat.gate(/is not open to you.*Guests may not enter this room/);
     assert.equal(await chat.page.isDisabled("#send"), true);
   });
 
   for (const room of ["dialog#42,43", "$private"]) {
     test(`the room ${room} is not for guests, and the page leads to one that is`, async (t) => {
       const chat = await Chat.open(t, `${server.url}/?room=${encodeURIComponent(room)}`);
-      await chat.status(/^Not in the room: permission denied: guests may not/);
-      await chat.page.getByRole("link", { name: "Go to the lobby" }).click();
+      await chat.gate(/is not open to you.*Guests may not enter this room/);
+      await chat.page.getByRole("button", { name: "Go to the lobby" }).click();
       await chat.connected();
-      assert.equal(await chat.page.textContent("h1"), "lobby");
-      assert.equal(await chat.page.isVisible("#lobby"), false);
+      assert.equal(await chat.page.textContent("#room"), "lobby");
+      assert.equal(await chat.page.isVisible("#gate:not([data-kind=empty])"), false);
     });
   }
 
   test("a room that does not exist where rooms are closed says so", async (t) => {
     const own = await startServer("--rooms", "closed");
     t.after(() => own.stop());
-    const chat = await Chat.open(t, `${own.url}/?room=${ownRoom()}`);
-    await chat.status(/^Not in the room: this server has no room of this name\.$/);
+    const chat = await Chat.open(t, `${own.url}/?room=${ownRoom()}`, { cutOff: true });
+    await chat.gate(/^There is no room # room-.* here/);
     await chat.page.goto(own.url);
-    await chat.status(/^Not in the room: /);
-    assert.equal(await chat.page.isVisible("#lobby"), false, "the lobby does not lead to itself");
+    await chat.gate(/^There is no room # lobby here/);
+    assert.equal(await chat.page.getByRole("button", { name: "Go to the lobby" }).count(), 0, "the lobby does not lead to itself");
   });
 
   test("who is muted or banned is told so, and until when", async (t) => {
@@ -183,13 +188,13 @@ describe("guests", () => {
     };
     await api("mute", { user, seconds: 3600 });
     await chat.say("may I?");
-    const mark = chat.page.locator(".failure .mark").filter({ hasText: /^not sent: you are muted until .*\d:\d\d/ });
+    const mark = chat.page.locator(".failure .bad").filter({ hasText: /^Not sent: you are muted until .*\d:\d\d/ });
     await mark.waitFor();
     assert.doesNotMatch(await mark.textContent(), /T\d\d:/, "in the reader's time");
     await api("ban", { user, channel: room, seconds: 3600 });
-    await chat.status(/^Removed from the room \(banned\)\.$/);
+    await chat.gate(/^You are banned from # room-/);
     await chat.page.reload();
-    await chat.status(/^Not in the room: you are banned from this room until .*\d:\d\d/);
+    await chat.gate(/^You are banned from # room-.*The ban ends .*\d:\d\d/);
   });
 
   test("a name keeps what the server takes of it", async (t) => {

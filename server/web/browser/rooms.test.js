@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { get } from "node:http";
 import { describe } from "node:test";
 
-import { Chat, open, patience, server, test } from "./chat.js";
+import { Chat, open, ownRoom, patience, server, test } from "./chat.js";
 
 describe("rooms", () => {
   test("another room is separate from the lobby", async (t) => {
@@ -21,7 +21,26 @@ describe("rooms", () => {
     await other.say("end");
     assert.deepEqual((await lobby.hears(2)).map((m) => m.text), ["in the lobby", "end"]);
     assert.deepEqual((await other.hears(2)).map((m) => m.text), ["in the other", "end"]);
-    assert.equal(await lobby.page.textContent("h1"), "lobby");
+    assert.equal(await lobby.page.textContent("#room"), "lobby");
+  });
+
+  test("the box has the title of the room, as the header has it", async (t) => {
+    const room = `chat:${ownRoom()}`;
+    const owner = await open(t, `/?room=${ownRoom()}`);
+    await owner.someone("Bo", room);
+    await owner.page.evaluate(async (channel) => { await window.call("rpc", { method: "room_create", data: { channel, title: "Tea" } }); }, room);
+    const chat = await open(t, `/?room=${encodeURIComponent(room)}`);
+    await chat.page.click("#more");
+    await chat.page.locator(".pop[role=menu]").getByText("Join this room").click();
+    await chat.page.locator('#message[placeholder="Write to # Tea"]').waitFor();
+    assert.equal(await chat.page.textContent("#room"), "Tea");
+    await chat.page.locator(".room", { hasText: "No messages yet" }).waitFor();
+  });
+
+  test("the address of a direct room leads to it in each order of its users", async (t) => {
+    const chat = await open(t, `/?room=${encodeURIComponent("dialog#b,a")}`, { cutOff: true });
+    await chat.page.waitForURL((url) => url.searchParams.get("room") === "dialog#a,b");
+    await chat.until(async () => await chat.page.locator(".room").filter({ hasText: "dialog" }).count() === 0, "the list still has the room");
   });
 
   test("a name of any characters is one room", async (t) => {
@@ -30,7 +49,7 @@ describe("rooms", () => {
     const b = await open(t, `/?${new URLSearchParams({ room })}`);
     await a.say("found you");
     await b.hears(1);
-    assert.equal(await b.page.textContent("h1"), room);
+    assert.equal(await b.page.textContent("#room"), room);
   });
 
   for (const [what, query] of [
@@ -52,7 +71,7 @@ describe("rooms", () => {
       const chat = await Chat.open(t, `${server.url}/?${query}`, {
         prepare: async (page) => { page.on("websocket", () => tries++); },
       });
-      await chat.status(/^Not connected: .* room/);
+      await chat.gate(/^Not connected.* room/);
       assert.equal(await chat.page.isDisabled("#send"), true);
       assert.equal(tries, 0);
     });

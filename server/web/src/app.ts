@@ -1,13 +1,19 @@
-// The entry point: it reads the address of the page and starts the chat. server/CHAT.md describes what the page sends.
-import { roomOf, socketAddress } from "./address";
-import { Chat } from "./chat";
-import { byId } from "./dom";
-import { messageOf } from "./errors";
-import { NameField } from "./name";
-import { showRefusal } from "./status";
+// The entry point: it reads the address of the page and starts the chat. docs/chat.md describes what the page sends.
+import { display } from "./frame/display";
+import { chosenLanguage, loadLanguage } from "./frame/language";
+import { roomOf, socketAddress, takeOptions } from "./net/address";
+import { messageOf } from "./net/errors";
+import { Page } from "./page";
+import { fill } from "./words/words";
 
-function start(): void {
-  const name = new NameField(byId("name"));
+async function start(): Promise<void> {
+  const options = takeOptions();
+  display(options);
+  const language = chosenLanguage(options.lang);
+  if (language !== "en") {
+    await loadLanguage(language);
+  }
+  fill(document);
   const params = new URLSearchParams(location.search);
   let room: string;
   let url: URL;
@@ -15,12 +21,10 @@ function start(): void {
     room = roomOf(params);
     url = socketAddress(params);
   } catch (error) {
-    showRefusal(`Not connected: ${messageOf(error)}.`);
+    (await import("./frame/wrongaddress")).showWrongAddress(messageOf(error));
     return;
   }
-  byId("room").textContent = room;
-  document.title = `${room} · throng`;
-  new Chat(url, room, name).start();
+  new Page(url, room, options).start();
 }
 
-start();
+void start();

@@ -1,0 +1,5 @@
+//go:build !nonats
+
+package natsbroker
+
+const included = true // the engine, in this binary

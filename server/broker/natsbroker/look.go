@@ -1,0 +1,93 @@
+//go:build !nonats
+
+package natsbroker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/datadir"
+)
+
+const (
+	lookTimeout = keeperInterval
+	// silentAfter is the time without an answer of JetStream after which an external server is left for another one. An election takes less.
+	silentAfter = 10 * time.Second
+)
+
+// noSpace is the space of an engine whose records are elsewhere: it is not known.
+func noSpace() (datadir.Space, error) { return datadir.Space{}, nil }
+
+// Stored returns where the opened logs are stored, at the last look.
+func (e *engine) Stored() []broker.StoredLog {
+	if logs := e.looked.Load(); logs != nil {
+		return *logs
+	}
+	return nil
+}
+
+// look asks the leader of each opened log who stores it. Without an answer of an external cluster the instance fails in the end: the next one tries
+// another server. Called by the keeper.
+func (e *engine) look(i *instance) {
+	if !e.options.replicated() {
+		return
+	}
+	e.mu.Lock()
+	var names []string
+	for name := range e.opened {
+		names = append(names, name)
+	}
+	e.mu.Unlock()
+	slices.Sort(names)
+	var logs []broker.StoredLog
+	bytes, answered := int64(0), len(names) == 0
+	for _, name := range names {
+		l, size, err := i.lookAt(name)
+		answered = answered || err == nil
+		bytes += size
+		logs = append(logs, l)
+	}
+	e.looked.Store(&logs)
+	if answered {
+		i.bytes.Store(bytes)
+		e.silent = 0
+		return
+	}
+	e.silent += keeperInterval
+	if e.options.External != nil && e.silent >= silentAfter {
+		e.silent = 0
+		i.fail(fmt.Errorf("NATS at %s: JetStream does not answer: %w", i.conn.ConnectedUrlRedacted(), broker.ErrUnavailable))
+	}
+}
+
+// lookAt returns where a log is stored, and its size.
+func (i *instance) lookAt(name string) (l broker.StoredLog, bytes int64, err error) {
+	ctx, cancel := context.WithTimeout(i.down, lookTimeout)
+	defer cancel()
+	l = broker.StoredLog{Wanted: i.options.replicas()}
+	if _, err := fmt.Sscan(name[strings.LastIndexByte(name, '_')+1:], &l.Shard); err != nil {
+		return l, 0, err
+	}
+	stream, err := i.js.Stream(ctx, name)
+	if err != nil {
+		return l, 0, err
+	}
+	info := stream.CachedInfo()
+	l.Wanted = info.Config.Replicas
+	c := info.Cluster
+	if c == nil { // a server without a cluster
+		l.Leader = i.conn.ConnectedServerName()
+		l.Replicas = []broker.Replica{{Name: l.Leader, Current: true}}
+		return l, int64(info.State.Bytes), nil
+	}
+	l.Leader = c.Leader
+	l.Replicas = append(l.Replicas, broker.Replica{Name: c.Leader, Current: true})
+	for _, p := range c.Replicas {
+		l.Replicas = append(l.Replicas, broker.Replica{Name: p.Name, Offline: p.Offline, Current: p.Current, Lag: p.Lag})
+	}
+	return l, int64(info.State.Bytes), nil
+}

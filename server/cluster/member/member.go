@@ -1,0 +1,216 @@
+// Package member knows which nodes of a cluster are alive, and which of them should own a log. It has no goroutine, no clock and no network: the
+// caller passes heartbeats and the time.
+//
+// A node without a heartbeat for SuspectAfter is suspect: it does not count until its next heartbeat. The owner of a log is decided by the log itself
+// (package home), or by its term if it is in memory (package memlog): this package only decides who tries. That is the live node that says that it owns the log, with the newest term; without one the
+// best of the live nodes by a hash of its name and the log (rendezvous), so that the logs are spread over the nodes and move little.
+//
+// State and its life: all of it is in memory, and a restart begins anew.
+package member
+
+import (
+	"cmp"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The times of heartbeats.
+const (
+	Interval     = 300 * time.Millisecond
+	SuspectAfter = 1500 * time.Millisecond
+	FreshAfter   = 900 * time.Millisecond
+	AloneAfter   = 2 * SuspectAfter // silence of the owner of a log in memory, for a node without a majority
+
+	forgetAfter = time.Minute // silence of a node of a cluster of size 0: it has been removed
+)
+
+// Claim is what a node says about a log that it owns.
+type Claim struct {
+	Term  uint64 `json:"term"`
+	First uint64 `json:"first,omitempty"` // number of the oldest record of a log in memory
+	Last  uint64 `json:"last"`            // number of the newest record that it has committed
+}
+
+// Copy is what a node says about its copy of a log in memory.
+type Copy struct {
+	Term  uint64 `json:"term"`  // of its last record
+	Last  uint64 `json:"last"`  // number of its last record
+	Owned bool   `json:"owned"` // it knows an owner that is alive
+}
+
+// compare orders copies: the one with more records of the latest owner is the larger one.
+func (co Copy) compare(to Copy) int {
+	return cmp.Or(cmp.Compare(co.Term, to.Term), cmp.Compare(co.Last, to.Last))
+}
+
+// Heartbeat is what a node says about itself.
+type Heartbeat struct {
+	Name    string        `json:"name"`
+	ID      string        `json:"id"` // of this run
+	Owns    map[int]Claim `json:"owns,omitempty"`
+	Ready   bool          `json:"ready"` // it has read its logs, and may own them
+	Leaving bool          `json:"leaving,omitempty"`
+	Clients int64         `json:"clients"`
+	Version string        `json:"version,omitempty"`
+	Reads   int           `json:"messages,omitempty"` // newest version of the messages between nodes that it reads; 0: 2
+	Memory  Copy          `json:"memory,omitzero"`
+	Left    map[int]Claim `json:"left,omitempty"` // logs in memory that it owned: it appends nothing more
+}
+
+// Member is a node that is alive.
+type Member struct {
+	Heartbeat
+	Heard time.Duration // when its newest heartbeat arrived
+}
+
+// Table has the nodes of a cluster. It has no lock: its caller has one.
+type Table struct {
+	self    string // name of this node
+	size    int    // nodes of the cluster; 0: not known, and who is cut off decides instead of a majority
+	cut     bool   // this node is cut off; only with size 0
+	started time.Duration
+	left    time.Duration      // when a node has left, or has handed a log over
+	members map[string]*Member // by name, without this node
+}
+
+// New returns a table of a cluster of size nodes. 0: their number is not known, because an external storage has the majority that counts.
+func New(self string, size int, now time.Duration) *Table {
+	return &Table{self: self, size: size, started: now, members: map[string]*Member{}}
+}
+
+// Hear handles a heartbeat. ended is the run that has ended, if the node has another one now, or is leaving.
+func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
+	if h.Name == t.self {
+		return ""
+	}
+	before := t.members[h.Name]
+	if before != nil && before.ID != h.ID {
+		ended = before.ID
+	}
+	if h.Leaving || len(h.Left) > 0 && (before == nil || len(before.Left) == 0) {
+		t.left = now
+	}
+	if h.Leaving {
+		delete(t.members, h.Name)
+		return h.ID
+	}
+	t.members[h.Name] = &Member{h, now}
+	if t.size == 0 {
+		maps.DeleteFunc(t.members, func(_ string, m *Member) bool { return now-m.Heard > forgetAfter })
+	}
+	return ended
+}
+
+// Live returns the nodes that are alive, without this one, in the order of their names.
+func (t *Table) Live(now time.Duration) (live []Member) {
+	for _, m := range t.members {
+		if now-m.Heard < SuspectAfter {
+			live = append(live, *m)
+		}
+	}
+	slices.SortFunc(live, func(a, b Member) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return live
+}
+
+// Cut notes whether this node is cut off from the storage of a cluster of size 0.
+func (t *Table) Cut(off bool) { t.cut = off && t.size == 0 }
+
+// HasMajority reports whether this node and the live ones are more than half of the cluster. Of a cluster of size 0, it reports whether this node reaches
+// the storage.
+func (t *Table) HasMajority(now time.Duration) bool { return !t.cut && 2*(1+len(t.Live(now))) > t.size }
+
+// FreshMajority is HasMajority, for nodes with a heartbeat within FreshAfter: when a partition has just begun, the nodes of the other side become silent one
+// after another, and the first one must not look like the death of one node.
+func (t *Table) FreshMajority(now time.Duration) bool {
+	fresh, size := 1, t.size
+	for _, m := range t.members {
+		if now-m.Heard < FreshAfter {
+			fresh++
+		}
+	}
+	if size == 0 {
+		size = 1 + len(t.members) // and those of the last minute
+	}
+	return !t.cut && 2*fresh > size
+}
+
+// Size returns the number of nodes of the cluster.
+func (t *Table) Size() int { return t.size }
+
+// ShouldTry reports whether this node should try to own a log: it has a majority, nobody who is alive owns the log, and it is the best of the nodes that could.
+// Nobody tries before the heartbeats of the others had the time to arrive.
+func (t *Table) ShouldTry(log int, now time.Duration) bool {
+	if now-t.started < SuspectAfter || !t.HasMajority(now) {
+		return false
+	}
+	best, mine := uint64(0), weight(t.self, log)
+	for _, m := range t.Live(now) {
+		if _, owns := m.Owns[log]; owns {
+			return false
+		}
+		if m.Ready {
+			best = max(best, weight(m.Name, log))
+		}
+	}
+	return mine > best
+}
+
+// ShouldTryMemory reports whether this node should try to own a log in memory, of which it has a copy: nobody who is alive owns it, and this copy has the
+// most records. It needs no majority. Without one it waits for longer: after a short break of the network the owner is back.
+func (t *Table) ShouldTryMemory(log int, mine Copy, now time.Duration) bool {
+	patience := SuspectAfter
+	if !t.FreshMajority(now) {
+		patience = AloneAfter
+	}
+	if now-t.started < patience {
+		return false
+	}
+	for _, m := range t.members {
+		if _, owns := m.Owns[log]; owns && now-m.Heard < patience {
+			return false
+		}
+		if now-m.Heard >= SuspectAfter || !m.Ready {
+			continue
+		}
+		c := mine.compare(m.Memory)
+		if m.Heard <= t.left {
+			c = 0 // it has the last records of the node that has left as well, or soon
+		}
+		if c < 0 || c == 0 && weight(m.Name, log) > weight(t.self, log) {
+			return false
+		}
+	}
+	return true
+}
+
+// Best returns the name of the node that should own a log: of the nodes that are alive and ready, with this one, the best by their weight.
+func (t *Table) Best(log int, now time.Duration) string {
+	best, most := t.self, weight(t.self, log)
+	for _, m := range t.Live(now) {
+		if w := weight(m.Name, log); m.Ready && w > most {
+			best, most = m.Name, w
+		}
+	}
+	return best
+}
+
+// weight is the rendezvous hash of a node for a log.
+func weight(node string, log int) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(node + "/" + strconv.Itoa(log))) // never fails
+	x := h.Sum64()
+	// FNV changes the upper bits little with the last bytes: mix them (the finalizer of MurmurHash3).
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	return x ^ x>>33
+}

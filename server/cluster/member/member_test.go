@@ -1,0 +1,150 @@
+package member
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+const start = time.Minute
+
+func heard(t *Table, now time.Duration, names ...string) {
+	for _, name := range names {
+		t.Hear(Heartbeat{Name: name, ID: name + "-1", Ready: true}, now)
+	}
+}
+
+// Exactly one of the live nodes tries to own a log that nobody owns, and the nodes share the logs.
+func TestOneNodeTriesToOwnALog(t *testing.T) {
+	t.Parallel()
+	names := []string{"a", "b", "c"}
+	var tables []*Table
+	for _, self := range names {
+		table := New(self, len(names), 0)
+		heard(table, start, names...)
+		tables = append(tables, table)
+	}
+	count := make([]int, len(names))
+	for log := range 300 {
+		trying := 0
+		for i, table := range tables {
+			if table.ShouldTry(log, start) {
+				trying++
+				count[i]++
+			}
+		}
+		if trying != 1 {
+			t.Fatalf("log %d: %d nodes try to own it, want 1", log, trying)
+		}
+	}
+	for i, n := range count {
+		if n < 60 {
+			t.Errorf("node %s tries to own %d of 300 logs, want about 100", names[i], n)
+		}
+	}
+}
+
+// Nobody tries while a live node owns the log, right after the start, or without a majority.
+func TestNobodyTriesWithoutNeed(t *testing.T) {
+	t.Parallel()
+	best := ""
+	for _, self := range []string{"a", "b", "c"} {
+		table := New(self, 3, 0)
+		heard(table, start, "a", "b", "c")
+		if table.ShouldTry(0, start) {
+			best = self
+		}
+	}
+	others := map[string][]string{"a": {"b", "c"}, "b": {"a", "c"}, "c": {"a", "b"}}[best]
+	table := New(best, 3, start)
+	heard(table, start, others...)
+	if table.ShouldTry(0, start+SuspectAfter-1) {
+		t.Error("it tries before the others had the time to be heard")
+	}
+	later := start + SuspectAfter
+	heard(table, later, others...)
+	table.Hear(Heartbeat{Name: others[0], ID: others[0] + "-1", Ready: true, Owns: map[int]Claim{0: {Term: 5}}}, later)
+	if table.ShouldTry(0, later) {
+		t.Error("it tries while a live node owns the log")
+	}
+	heard(table, later+SuspectAfter-1, others[1])
+	if !table.ShouldTry(0, later+SuspectAfter) {
+		t.Error("it does not try after the owner has died")
+	}
+	if now := later + 2*SuspectAfter; table.ShouldTry(0, now) || table.HasMajority(now) {
+		t.Error("it tries without a majority")
+	}
+}
+
+// A node that leaves or starts again ends its run before.
+func TestTheEndOfARunIsNoticed(t *testing.T) {
+	t.Parallel()
+	table := New("a", 3, 0)
+	heard(table, start, "b", "c")
+	if ended := table.Hear(Heartbeat{Name: "b", ID: "b-2"}, start); ended != "b-1" {
+		t.Errorf("got %q for another run of b, want b-1", ended)
+	}
+	if ended := table.Hear(Heartbeat{Name: "c", ID: "c-1", Leaving: true}, start); ended != "c-1" || len(table.Live(start)) != 1 {
+		t.Errorf("got %q and %d live nodes after c has left, want c-1 and 1", ended, len(table.Live(start)))
+	}
+	if got := fmt.Sprint(table.Live(start + SuspectAfter)); got != "[]" {
+		t.Errorf("got %s after a silence, want none", got)
+	}
+}
+
+// When a partition begins, its nodes become silent one after another: a node that is alone waits, and does not take the log in memory as one that has
+// a majority.
+func TestANodeThatIsAloneWaits(t *testing.T) {
+	t.Parallel()
+	table := New("a", 3, 0)
+	mine := Copy{Term: 7, Last: 5}
+	table.Hear(Heartbeat{Name: "b", ID: "b-1", Ready: true, Owns: map[int]Claim{-1: {Term: 7, Last: 5}}}, start)
+	heard(table, start+Interval, "c") // the last heartbeat of both
+	for now := start; now < start+AloneAfter; now += 50 * time.Millisecond {
+		if table.ShouldTryMemory(-1, mine, now) {
+			t.Fatalf("it tries %v after the last heartbeats", now-start)
+		}
+	}
+	if !table.ShouldTryMemory(-1, mine, start+Interval+AloneAfter) {
+		t.Error("it never tries")
+	}
+	heard(table, start+SuspectAfter, "c")
+	if !table.ShouldTryMemory(-1, mine, start+SuspectAfter) {
+		t.Error("it does not try at once with a majority")
+	}
+}
+
+// The nodes of a cluster on external servers have no majority of their own: who is cut off from the servers decides. For the rooms in memory, the nodes
+// of the last minute count, because the servers may be parted, too.
+func TestTheSizeOfAClusterMayBeUnknown(t *testing.T) {
+	t.Parallel()
+	table := New("a", 0, 0)
+	heard(table, start, "b", "c")
+	for _, c := range []struct {
+		after             time.Duration
+		cut               bool
+		heard             []string
+		majority, certain bool
+	}{
+		{after: 0, majority: true, certain: true},
+		{after: 0, cut: true},
+		{after: SuspectAfter, majority: true, heard: []string{"b"}, certain: true},
+		{after: 2 * SuspectAfter, majority: true},
+		{after: 2 * forgetAfter, majority: true, heard: []string{"d"}, certain: true},
+	} {
+		table.Cut(c.cut)
+		now := start + c.after
+		heard(table, now, c.heard...)
+		if got := table.HasMajority(now); got != c.majority {
+			t.Errorf("%v, cut %t: HasMajority is %t", c.after, c.cut, got)
+		}
+		if got := table.FreshMajority(now); got != c.certain {
+			t.Errorf("%v, cut %t: FreshMajority is %t", c.after, c.cut, got)
+		}
+	}
+	table = New("a", 3, 0)
+	heard(table, start, "b")
+	if table.Cut(true); !table.HasMajority(start) {
+		t.Error("got no majority of a node that receives from one of two others")
+	}
+}

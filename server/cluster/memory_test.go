@@ -1,0 +1,56 @@
+package cluster
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/cluster/member"
+)
+
+func newNode(name string) *Node {
+	return New(Config{Engine: brokertest.New(brokertest.Options{}).Start(name), Name: name, Size: 3, Log: slog.New(slog.DiscardHandler)})
+}
+
+// An owner that is not heard may take later terms before it notices. They lose against the next owner, which has a majority, and win against a node
+// without a majority.
+func TestTheOwnerOfTheMajorityHasTheLatestTerm(t *testing.T) {
+	n := newNode("a")
+	m := n.homeMemory(n.logs[1])
+	heard := m.Term(0, false)
+	unheard := heard
+	for range 10 {
+		unheard = m.Term(unheard, true)
+	}
+	if next := m.Term(heard, false); next <= unheard {
+		t.Errorf("the next owner has the term %d, want more than the %d of the one before it", next, unheard)
+	}
+	renewed := m.Term(heard, true)
+	n.majority = false
+	alone := heard
+	for range 10 {
+		alone = m.Term(alone, false)
+	}
+	if alone >= renewed {
+		t.Errorf("a node without a majority has the term %d, want less than the %d of the owner", alone, renewed)
+	}
+}
+
+// A node that reaches others again waits for the heartbeat of the owner before it takes a log.
+func TestANodeThatIsBackWaitsForTheOwner(t *testing.T) {
+	n := newNode("a")
+	n.ready = true
+	back := time.Minute
+	n.since = back
+	for _, lg := range n.logs {
+		n.table.Hear(member.Heartbeat{Name: "c", ID: "c1", Ready: true, Owns: map[int]member.Claim{lg.shard: {Term: 1}}}, 0)
+		n.table.Hear(member.Heartbeat{Name: "b", ID: "b1"}, back)
+		if n.shouldTry(lg, back) || n.shouldTry(lg, back+2*member.Interval-1) {
+			t.Errorf("%s log: the node takes it before the heartbeats have arrived", lg.name())
+		}
+		if !n.shouldTry(lg, back+2*member.Interval) {
+			t.Errorf("%s log: nobody takes it", lg.name())
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/cluster/member"
+	"github.com/throng-chat/throng/server/home"
+)
+
+// Heartbeats, the majority, and who owns the logs.
+
+// beat sends a heartbeat.
+func (n *Node) beat(leaving bool) {
+	h := member.Heartbeat{
+		Name: n.cfg.Name, ID: string(n.cfg.Engine.Self()), Owns: map[int]member.Claim{}, Leaving: leaving, Clients: n.hub.Live.Load(), Version: n.cfg.Version, Reads: n.cfg.Reads,
+	}
+	for _, lg := range n.logs {
+		o, _, state := lg.log.Position()
+		switch {
+		case lg.memory != nil:
+			lg.claimMemory(&h, state)
+		case state == home.Ready, n.handing.Load() && o.Node == string(n.cfg.Engine.Self()):
+			h.Owns[lg.shard] = member.Claim{Term: o.Term, Last: lg.committed.Load()}
+		}
+	}
+	n.mu.Lock()
+	h.Ready = n.ready && !n.leaving
+	n.mu.Unlock()
+	n.cfg.Engine.Broadcast(jsonMessage(kindHeartbeat, h))
+}
+
+// checkMajority refuses requests while this node does not reach a majority.
+func (n *Node) checkMajority(now time.Duration) {
+	cut := n.cfg.Size == 0 && errors.Is(n.cfg.Engine.Health().Err, broker.ErrUnavailable)
+	n.mu.Lock()
+	n.table.Cut(cut)
+	has := n.table.HasMajority(now) || now < member.SuspectAfter
+	changed, ready := has != n.majority, n.ready
+	if changed {
+		n.majority, n.since, n.renews = has, now, has
+	}
+	n.mu.Unlock()
+	if !changed {
+		return
+	}
+	for _, lg := range n.logs {
+		if lg.memory != nil {
+			continue
+		}
+		lg.sender.Refuse(!has)
+		if !has {
+			lg.sender.Expire(now + 1)
+		}
+	}
+	switch {
+	case !ready:
+	case has:
+		n.cfg.Log.Info("publications in durable rooms are accepted again")
+	default:
+		n.cfg.Log.Error(n.minority().Error() + ": publications in durable rooms are rejected")
+	}
+}
+
+// shouldTry reports whether this node should try to own a log.
+func (n *Node) shouldTry(lg *nodeLog, now time.Duration) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case !n.ready, n.leaving:
+		return false
+	case now-n.since < 2*member.Interval:
+		return false // the heartbeats of the nodes that it reaches again have not all arrived
+	case lg.memory != nil:
+		return !lg.memory.Owned() && n.table.ShouldTryMemory(lg.shard, lg.copy(), now)
+	}
+	return n.majority && n.table.ShouldTry(lg.shard, now)
+}
+
+// tryToOwn makes this node the owner of logs that nobody owns.
+func (n *Node) tryToOwn(ctx context.Context, now time.Duration) {
+	for _, lg := range n.logs {
+		if _, _, state := lg.log.Position(); state != home.Following || lg.leading.Load() {
+			continue
+		}
+		if !n.shouldTry(lg, now) {
+			continue
+		}
+		lg.leading.Store(true)
+		go func() {
+			defer lg.leading.Store(false)
+			if err := lg.log.Lead(ctx); err != nil {
+				if ctx.Err() == nil {
+					n.cfg.Log.Warn("this node could not become the owner of a log", "log", lg.shard, "error", err)
+				}
+				return
+			}
+			lg.left.Store(nil)
+			lg.sender.Restart()
+			n.beat(false)
+			n.wakeUp()
+		}()
+	}
+}

@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/throng-chat/throng/server/cluster/member"
+	"github.com/throng-chat/throng/server/home"
+)
+
+// A log moves to the best of the nodes (member.Table.Best) when it is owned by another one for rebalanceAfter: after a restart of nodes one by one, the
+// last one would own none.
+
+const (
+	rebalanceAfter  = 30 * time.Second
+	handOverTimeout = 2 * time.Second
+)
+
+// rebalance hands over the logs that another node should own. Called by Run.
+func (n *Node) rebalance(ctx context.Context, now time.Duration) {
+	for _, lg := range n.logs {
+		_, _, state := lg.log.Position()
+		n.mu.Lock()
+		best := n.table.Best(lg.shard, now)
+		movable := state == home.Ready && n.majority && !n.leaving && best != n.cfg.Name
+		n.mu.Unlock()
+		switch {
+		case !movable:
+			lg.misplaced = misplaced{}
+		case best != lg.misplaced.best:
+			lg.misplaced = misplaced{best, now}
+		case now-lg.misplaced.since >= n.rebalanceAfter && !lg.leading.Load():
+			lg.misplaced = misplaced{}
+			n.cfg.Log.Info("the log moves to another node", "log", lg.name(), "node", best)
+			go n.move(ctx, lg)
+		}
+	}
+}
+
+// move hands a log over. The best node becomes its owner.
+func (n *Node) move(ctx context.Context, lg *nodeLog) {
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
+	defer cancel()
+	if err := n.handOver(ctx, lg); err != nil {
+		n.cfg.Log.Warn("the log could not be handed over", "log", lg.name(), "error", err)
+	}
+	n.beat(false)
+}
+
+// handOver stores what this node has accepted as the owner of a log. Then it follows the next owner.
+func (n *Node) handOver(ctx context.Context, lg *nodeLog) error {
+	_, _, state := lg.log.Position()
+	if err := lg.log.HandOver(ctx); err != nil {
+		return err
+	}
+	if lg.memory != nil && state == home.Ready {
+		first, last, term := lg.memory.Position()
+		lg.left.Store(&member.Claim{Term: term, First: first, Last: last})
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/cluster/member"
+	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/home"
+	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
+)
+
+// startNode starts a node that runs until the test ends.
+func startNode(t *testing.T, fake *brokertest.Fake, name string) *Node {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	e := fanout.NewEngine(fanout.Config{Shards: 1, MaxConnections: 10, MaxMessage: 1 << 10, MaxUnsent: 1 << 20, MaxRetained: 1 << 20}, log, metrics.New(fanout.CloseLabels()))
+	room := func(pattern string, durable bool) chat.RoomOptions {
+		o := chat.DefaultRoom()
+		o.Pattern, o.HistorySize, o.HistoryTTL, o.Recovery, o.Durable = pattern, 10, time.Minute, true, durable
+		return o
+	}
+	h := chat.New(chat.Config{
+		Rooms: []chat.RoomOptions{room("d", true), room("m", false)}, OtherRooms: chat.RoomsOpen, HistoryBytes: 1 << 20, Cluster: true,
+	}, chat.Formats{}, e)
+	engine := fake.Start(name)
+	n := New(Config{Engine: engine, Name: name, Size: 3, Log: log})
+	n.rebalanceAfter = 100 * time.Millisecond
+	n.Join(h, home.Config{Engine: engine, MaxBytes: 1 << 20})
+	go n.Run(t.Context())
+	for _, lg := range h.Logs() {
+		go lg.Run(t.Context())
+	}
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// bestName returns a name of a node that is better than others for all logs.
+func bestName(others ...string) string {
+	for i := 0; ; i++ {
+		table := member.New(fmt.Sprint("n", i), 3, 0)
+		for _, name := range others {
+			table.Hear(member.Heartbeat{Name: name, ID: name, Ready: true}, 0)
+		}
+		name := fmt.Sprint("n", i)
+		if table.Best(0, 0) == name && table.Best(-1, 0) == name {
+			return name
+		}
+	}
+}
+
+// A log moves to the node that should own it. Publications go on, with the same epoch.
+func TestALogMovesToTheBestNode(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	a := startNode(t, fake, "a")
+	startNode(t, fake, "b")
+	owned := func(n *Node) bool { return n.logs[0].log.Owns() && n.logs[1].log.Owns() }
+	publish := func(room string) chat.StreamPosition {
+		t.Helper()
+		done := make(chan chat.StreamPosition, 1)
+		a.hub.Propose(a.hub.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{}, func(at chat.StreamPosition, e *chat.Rejection) {
+			if e != nil {
+				t.Errorf("publish in %s: %+v", room, e)
+			}
+			done <- at
+		})
+		select {
+		case at := <-done:
+			return at
+		case <-time.After(testkit.Timeout):
+			t.Fatalf("publish in %s: no answer", room)
+			panic("not reached")
+		}
+	}
+	testkit.Eventually(t, "owners", func() bool { ok, _ := a.Accepts(); return ok })
+	before := map[string]chat.StreamPosition{"d": publish("d"), "m": publish("m")}
+	best := startNode(t, fake, bestName("a", "b"))
+	testkit.Eventually(t, "the best node to own both logs", func() bool { return owned(best) })
+	for room, was := range before {
+		if got := publish(room); got.Offset != was.Offset+1 || got.Epoch != was.Epoch {
+			t.Errorf("%s: got %v after the move, %v before: want the next offset and the same epoch", room, got, was)
+		}
+	}
+}

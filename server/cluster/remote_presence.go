@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/chat"
+)
+
+// receivePresence handles changes of the presence of another node. It returns false if the message cannot be read.
+func (n *Node) receivePresence(from broker.NodeID, b []byte) bool {
+	number, size := binary.Uvarint(b)
+	if size <= 0 || len(b) == size {
+		return false
+	}
+	flags, b := b[size], b[size+1:]
+	n.remote.mu.Lock()
+	defer n.remote.mu.Unlock()
+	rn := n.remote.nodes[from]
+	if rn == nil {
+		rn = &remoteNode{members: map[presenceKey]*remoteMember{}, rooms: map[string]uint64{}, users: map[string]uint64{}, other: &chat.OtherNode{ID: string(from)}}
+		rn.other.Alive.Store(true)
+		n.remote.nodes[from] = rn
+	}
+	switch {
+	case flags&presenceBegins != 0:
+		rn.complete, rn.next = true, number
+		rn.pass++
+	case !rn.complete || number != rn.next:
+		rn.complete = false
+		if now := n.now(); rn.asked == 0 || now-rn.asked > repeatAfter {
+			rn.asked = now
+			n.cfg.Engine.Send(from, head(kindWanted, 0))
+		}
+		return true
+	}
+	rn.next++
+	for len(b) > 0 {
+		c, rest, ok := nextChange(b)
+		if !ok {
+			rn.complete = false
+			return false
+		}
+		n.changeRemote(rn, &c)
+		b = rest
+	}
+	if flags&presenceEnds != 0 {
+		for key, m := range rn.members {
+			if m.pass != rn.pass {
+				n.removeRemote(rn, key, m)
+			}
+		}
+		n.endCounts(rn)
+	}
+	return true
+}
+
+// changeRemote applies one change. remote.mu is held.
+func (n *Node) changeRemote(rn *remoteNode, c *presenceChange) {
+	if c.kind >= changeRoom {
+		n.changeCount(rn, c)
+		return
+	}
+	key := presenceKey{c.room, c.info.Client}
+	before := rn.members[key]
+	switch {
+	case c.kind == changeLeft:
+		if before != nil {
+			n.removeRemote(rn, key, before)
+		}
+	case before != nil && before.member != nil && before.member.Is(c.info):
+		before.pass = rn.pass
+	default:
+		if before != nil {
+			n.removeRemote(rn, key, before)
+		}
+		rn.members[key] = &remoteMember{n.hub.AddRemote(c.room, c.info), rn.pass}
+	}
+}
+
+// removeRemote ends a member. remote.mu is held.
+func (n *Node) removeRemote(rn *remoteNode, key presenceKey, m *remoteMember) {
+	delete(rn.members, key)
+	if m.member != nil {
+		n.hub.RemoveRemote(m.member)
+	}
+}
+
+// endedAtOnce is the number of members of a node that has ended that leave at a time: their rooms receive events.
+const endedAtOnce = 1000
+
+// endRemote ends the members of nodes that are silent for presenceGrace. Called by Run, once a second.
+func (n *Node) endRemote(now time.Duration) {
+	live := map[broker.NodeID]bool{}
+	n.mu.Lock()
+	for _, m := range n.table.Live(now) {
+		live[broker.NodeID(m.ID)] = true
+	}
+	n.mu.Unlock()
+	n.remote.mu.Lock()
+	defer n.remote.mu.Unlock()
+	left := endedAtOnce
+	for id, rn := range n.remote.nodes {
+		switch {
+		case live[id]:
+			rn.silent = 0
+			continue
+		case rn.silent == 0:
+			rn.silent = now
+			continue
+		case now-rn.silent < presenceGrace:
+			continue
+		}
+		rn.complete = false
+		for room := range rn.rooms {
+			n.changeCount(rn, &presenceChange{kind: changeRoom, room: room})
+		}
+		if left = n.endUsers(rn, left); left < 0 {
+			return
+		}
+		for key, m := range rn.members {
+			if left--; left < 0 {
+				return
+			}
+			n.removeRemote(rn, key, m)
+		}
+		delete(n.remote.nodes, id)
+	}
+}

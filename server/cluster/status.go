@@ -1,0 +1,160 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/home"
+)
+
+// Status is what a node knows of its cluster.
+type Status struct {
+	Node     string       `json:"node"`
+	Size     int          `json:"size"`          // nodes of the cluster; 0: not known, as with servers of NATS
+	Majority bool         `json:"majority"`      // this node reaches a majority
+	Why      string       `json:"why,omitempty"` // reason why this node rejects publications; empty if it accepts them
+	Nodes    []NodeStatus `json:"nodes"`         // that are alive, this one first
+	Logs     []LogStatus  `json:"logs"`
+	Missing  []string     `json:"missing,omitempty"` // what the cluster should have and does not, as text
+	Lost     uint64       `json:"unread_messages"`   // that this node could not read
+}
+
+// NodeStatus is one node that is alive.
+type NodeStatus struct {
+	Name    string  `json:"name"`
+	Ready   bool    `json:"ready"`
+	Clients int64   `json:"clients"`
+	Version string  `json:"version,omitempty"`
+	Heard   float64 `json:"heard_seconds_ago"`
+}
+
+// LogStatus is one log of the rooms.
+type LogStatus struct {
+	Name    string `json:"name"`
+	Owner   string `json:"owner"` // name of a node; empty: nobody who is alive
+	Term    uint64 `json:"term"`
+	State   string `json:"state"`   // of this node
+	Applied uint64 `json:"applied"` // number of the newest record on this node
+	Waiting int    `json:"waiting"` // requests of this node without an answer
+	Owned   bool   `json:"owned"`   // by this node
+
+	Wanted   int             `json:"replicas_wanted,omitempty"` // of a log on disk
+	Replicas []ReplicaStatus `json:"replicas,omitempty"`
+}
+
+// ReplicaStatus is a copy of a log on the disk of a node, or of a server of NATS.
+type ReplicaStatus struct {
+	Name   string `json:"name"`
+	State  string `json:"state"`         // "current", "behind" or "offline"
+	Lag    uint64 `json:"lag,omitempty"` // records that it lacks
+	Leader bool   `json:"leader,omitempty"`
+}
+
+// Status returns what this node knows now.
+func (n *Node) Status() Status {
+	now := n.now()
+	n.mu.Lock()
+	s := Status{Node: n.cfg.Name, Size: n.table.Size(), Majority: n.majority, Lost: n.lost.Load()}
+	names := map[string]string{string(n.cfg.Engine.Self()): n.cfg.Name}
+	s.Nodes = append(s.Nodes, NodeStatus{Name: n.cfg.Name, Ready: n.ready, Clients: n.hub.Live.Load(), Version: n.cfg.Version})
+	for _, m := range n.table.Live(now) {
+		names[m.ID] = m.Name
+		s.Nodes = append(s.Nodes, NodeStatus{m.Name, m.Ready, m.Clients, m.Version, (now - m.Heard).Seconds()})
+	}
+	n.mu.Unlock()
+	if gone := s.Size - len(s.Nodes); gone > 0 {
+		s.Missing = append(s.Missing, fmt.Sprintf("%d of %d nodes", gone, s.Size))
+	}
+	for _, lg := range n.logs {
+		owner, last, state := lg.log.Position()
+		l := LogStatus{Name: lg.name(), Owner: names[owner.Node], Term: owner.Term, State: state.String(), Applied: last, Owned: state == home.Ready}
+		if owner.Node == string(n.cfg.Engine.Self()) && !l.Owned {
+			l.Owner = "" // this node was the owner, and does not know the next one
+		}
+		l.Waiting, _ = lg.sender.Waiting()
+		if lg.memory == nil {
+			l.addReplicas(n.cfg.Engine)
+			s.Missing = append(s.Missing, l.missing()...)
+		}
+		s.Logs = append(s.Logs, l)
+		if l.Owner == "" && s.Why == "" {
+			s.Why = "the " + l.Name + " log has no owner that is alive"
+		}
+	}
+	if !s.Majority {
+		s.Why = n.minority().Error()
+	}
+	return s
+}
+
+// storer is an engine that knows where its logs are stored.
+type storer interface{ Stored() []broker.StoredLog }
+
+// addReplicas adds what the engine saw last of the replicas of a log.
+func (ls *LogStatus) addReplicas(e broker.Engine) {
+	of, knows := e.(storer)
+	if !knows {
+		return
+	}
+	for _, stored := range of.Stored() {
+		if stored.Shard != 0 {
+			continue
+		}
+		ls.Wanted = stored.Wanted
+		for _, r := range stored.Replicas {
+			state := "behind"
+			switch {
+			case r.Offline:
+				state = "offline"
+			case r.Current:
+				state = "current"
+			}
+			ls.Replicas = append(ls.Replicas, ReplicaStatus{r.Name, state, r.Lag, r.Name == stored.Leader})
+		}
+	}
+}
+
+// missing returns what the log lacks.
+func (ls *LogStatus) missing() (list []string) {
+	if ls.Wanted > 1 && len(ls.Replicas) == 0 {
+		return []string{"the leader of the " + ls.Name + " log, which knows its replicas"}
+	}
+	for _, r := range ls.Replicas {
+		if r.State != "current" {
+			list = append(list, fmt.Sprintf("the replica of the %s log on %s: it is %s", ls.Name, r.Name, r.State))
+		}
+	}
+	return list
+}
+
+// MissingReplicas returns the number of replicas that are not current, of all logs on disk.
+func (s *Status) MissingReplicas() (n int) {
+	for _, l := range s.Logs {
+		current := 0
+		for _, r := range l.Replicas {
+			if r.State == "current" {
+				current++
+			}
+		}
+		n += max(0, l.Wanted-current)
+	}
+	return n
+}
+
+// name returns the name of a log for operators.
+func (lg *nodeLog) name() string {
+	if lg.shard < 0 {
+		return "memory"
+	}
+	return "durable"
+}
+
+// Unread returns the number of messages of other nodes that this node could not read.
+func (n *Node) Unread() uint64 { return n.lost.Load() }
+
+// Accepts reports whether publications of this node are accepted: it reaches a majority, and each log has an owner that is alive. why is the
+// reason if they are not.
+func (n *Node) Accepts() (ok bool, why string) {
+	why = n.Status().Why
+	return why == "", why
+}

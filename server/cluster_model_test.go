@@ -1,0 +1,238 @@
+package server
+
+import (
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/testkit"
+)
+
+const (
+	clusterSeeds = 500
+	clusterTime  = 4 * time.Second // of the random part of one seed, in virtual time
+)
+
+// The model of a cluster: three nodes on one Fake with a virtual clock, clients that publish, move between the nodes and recover, and random
+// faults: parted nodes, messages lost in one way, lost at random or delayed, appends that fail or have no outcome, kills and restarts. Then all
+// heals, and the oracle judges what each client knows. THRONG_MODEL_SEED runs one seed, with the log of the nodes. THRONG_MODEL_STEPS takes other
+// seeds in each run.
+func TestAClusterKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	first, seeds := uint64(1), uint64(testkit.Share(clusterSeeds))
+	if os.Getenv("THRONG_MODEL_STEPS") != "" {
+		first = uint64(time.Now().UnixNano())
+	}
+	log := slog.DiscardHandler
+	if n, err := strconv.ParseUint(os.Getenv("THRONG_MODEL_SEED"), 10, 64); err == nil {
+		first, seeds, log = n, 1, slog.NewTextHandler(t.Output(), nil)
+	}
+	did := map[string]int{}
+	for seed := first; seed < first+seeds && !t.Failed(); seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("seed %d", seed)
+				}
+			}()
+			runClusterModel(t, seed, did, slog.New(log))
+		})
+	}
+	if seeds > 1 {
+		checkClusterDid(t, did, int(seeds))
+	}
+}
+
+// checkClusterDid fails the test if the models never reached a case: then they prove nothing about it.
+func checkClusterDid(t *testing.T, did map[string]int, seeds int) {
+	t.Helper()
+	for _, what := range append([]string{
+		"acknowledged", "rejected", "came", "moved", "recovered", "recovered on another node", "recovered publications", "told that it missed something",
+		"repeated with its key", "another owner", "judged", "compared", "message", "edit", "delete", "reaction", "role", "read",
+	}, faultNames()...) {
+		if did[what] < fewest(seeds, clusterSeeds) {
+			t.Errorf("only %d times in %d models: %s", did[what], seeds, what)
+		}
+	}
+	t.Logf("%d models: %v", seeds, did)
+}
+
+// A node that was parted for so long that the owner has removed what it missed reads the whole log: its clients have no gap that they do not know of.
+func TestClientsOfANodeThatIsTooFarBehindResubscribe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newClusterModel(t, 4, map[string]int{}, slog.New(slog.DiscardHandler))
+		defer m.stopAll()
+		parted, c := m.nodes[0], m.clients[0]
+		for _, other := range m.clients[1:] {
+			other.connectTo(parted)
+			other.join(judgedRoom)
+		}
+		c.connectTo(m.nodes[1])
+		m.fake.Split(parted.engine)
+		for range 2000 {
+			c.publish(&m.cfg.Rooms[0])
+			m.pass(5*time.Millisecond, 1<<20)
+			parted.work(1 << 20)
+		}
+		if t.Failed() {
+			return
+		}
+		m.heal()
+		m.finish()
+		if m.did["resubscribed"] == 0 {
+			t.Error("no client has resubscribed")
+		}
+	})
+}
+
+// A node that starts when the fence of the owner of rooms in memory was removed takes the owner from its heartbeats.
+func TestANodeThatStartsLateKnowsTheOwnerInMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newClusterModel(t, 4, map[string]int{}, slog.New(slog.DiscardHandler))
+		defer m.stopAll()
+		late, others := m.nodes[0], m.nodes[1:]
+		if late.sessions.InMemory.Owns() {
+			late, others = m.nodes[1], []*clusterNode{m.nodes[0], m.nodes[2]}
+		}
+		m.kill(late)
+		late.back = time.Now().Add(time.Hour)
+		for i, c := range m.clients {
+			c.connectTo(others[i%2])
+		}
+		in := m.cfg.Rooms[slices.IndexFunc(m.cfg.Rooms, func(o chat.RoomOptions) bool { return o.Pattern == memoryPlace })]
+		for n := range 2000 {
+			m.clients[n%len(m.clients)].publish(&in)
+			m.pass(5*time.Millisecond, 1<<20)
+		}
+		late.start()
+		if !t.Failed() {
+			m.heal()
+			m.finish()
+		}
+	})
+}
+
+func runClusterModel(t *testing.T, seed uint64, did map[string]int, log *slog.Logger) {
+	m := newClusterModel(t, seed, did, log)
+	defer m.stopAll()
+	for end := time.Now().Add(clusterTime); time.Now().Before(end) && !t.Failed(); {
+		m.act()
+		m.pass(time.Duration(m.random.IntN(30))*time.Millisecond, m.random.IntN(20))
+	}
+	if !t.Failed() {
+		m.heal()
+		m.finish()
+	}
+}
+
+// pass lets the nodes do steps, and then time pass.
+func (m *clusterModel) pass(d time.Duration, steps int) {
+	for ; steps > 0; steps-- {
+		synctest.Wait()
+		if !m.fake.Step() {
+			break
+		}
+	}
+	time.Sleep(d)
+	synctest.Wait()
+	m.end()
+	if now := time.Now(); now.Sub(m.ticked) >= fanoutTick {
+		m.ticked = m.ticked.Add(fanoutTick)
+		for _, n := range m.nodes {
+			n.tick(now)
+		}
+	}
+	for _, n := range m.nodes {
+		n.watchOwners()
+	}
+}
+
+// end handles the results of requests.
+func (m *clusterModel) end() {
+	m.mu.Lock()
+	results := m.results
+	m.results = nil
+	m.mu.Unlock()
+	for _, f := range results {
+		f()
+	}
+}
+
+// result passes a result to the goroutine of the test. Any goroutine may call it.
+func (m *clusterModel) result(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.results = append(m.results, f)
+}
+
+// await lets time pass until a condition holds. Nothing is delayed meanwhile.
+func (m *clusterModel) await(what string, most time.Duration, holds func() bool) {
+	for end := time.Now().Add(most); ; {
+		m.pass(5*time.Millisecond, 1<<20)
+		switch {
+		case m.t.Failed() || holds():
+			return
+		case time.Now().After(end):
+			m.t.Errorf("not within %v: %s", most, what)
+			for _, n := range m.nodes {
+				if n.isUp() {
+					m.t.Logf("%s: %+v", n.name, n.node.Status())
+				}
+			}
+			return
+		}
+	}
+}
+
+// isWhole reports whether all nodes see each other, accept publications, and have the same records: a node that has missed some repeats after a second what
+// it requests.
+func (m *clusterModel) isWhole() bool {
+	var records []uint64
+	for _, n := range m.nodes {
+		if !n.isUp() || !n.ready.Load() {
+			return false
+		}
+		if ok, _ := n.node.Accepts(); !ok || len(n.node.Status().Nodes) != len(m.nodes) {
+			return false
+		}
+		for _, l := range n.node.Status().Logs {
+			records = append(records, l.Applied)
+		}
+	}
+	for i := range records {
+		if records[i] != records[i%2] {
+			return false
+		}
+	}
+	return true
+}
+
+// act does something random.
+func (m *clusterModel) act() {
+	m.stepFault()
+	c := m.clients[m.random.IntN(len(m.clients))]
+	room := m.cfg.Rooms[m.random.IntN(len(m.cfg.Rooms))]
+	switch n := m.random.IntN(100); {
+	case n < 50:
+		c.publish(&room)
+	case n < 62:
+		c.join(room.Pattern)
+	case n < 64:
+		c.leave(room.Pattern)
+	case n < 70:
+		c.move()
+	case n < 73:
+		m.talks.people(c, &room)
+	default:
+		for _, n := range m.nodes {
+			n.workSome()
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/throng-chat/throng/server"
+)
+
+// A server on ports of its own, in a program that publishes.
+func ExampleNew() {
+	cfg := server.DefaultConfig()
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"
+	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	ready := make(chan struct{})
+	srv.Ready = func() { close(ready) }
+	go func() { ended <- srv.Run(ctx) }()
+	<-ready
+
+	if err := srv.Publish(ctx, "news", map[string]string{"text": "good day"}); err != nil {
+		log.Fatal(err)
+	}
+	var stats struct {
+		Clients int `json:"num_clients"`
+	}
+	if err := srv.Call(ctx, "presence_stats", map[string]string{"channel": "news"}, &stats); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("clients:", stats.Clients)
+
+	stop() // a graceful stop: all clients get a close frame
+	fmt.Println(<-ended)
+	// Output:
+	// clients: 0
+	// <nil>
+}
+
+// The chat below paths of an HTTP server of the program.
+func ExampleServer_Handler() {
+	cfg := server.DefaultConfig()
+	cfg.Listen, cfg.Admin = "off", "off"
+	cfg.Mounted = true
+	cfg.Guests = "on"
+	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	ready := make(chan struct{})
+	srv.Ready = func() { close(ready) }
+	go func() { ended <- srv.Run(ctx) }()
+	<-ready
+
+	mux := http.NewServeMux()
+	mux.Handle("/connection/", srv.Handler()) // SDK clients
+	mux.Handle("/ws", srv.Handler())          // plain clients
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "the program") })
+	web := httptest.NewServer(mux) // http.ListenAndServe(":8080", mux)
+
+	var client *websocket.Conn
+	for client == nil { // the handler replies with 503 until the server accepts connections
+		client, _, _ = websocket.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http")+"/ws?room=tea", nil)
+	}
+	if err := srv.Publish(ctx, "tea", "good day"); err != nil {
+		log.Fatal(err)
+	}
+	_, text, err := client.Read(ctx)
+	fmt.Println(string(text), err)
+
+	_ = client.CloseNow()
+	stop()
+	fmt.Println(<-ended)
+	web.Close()
+	// Output:
+	// good day <nil>
+	// <nil>
+}
+
+// A function decides about each connection, and is called when one has ended.
+func ExampleConfig_handler() {
+	cfg := server.DefaultConfig()
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"
+	cfg.Webhooks.Events = []string{"connect", "disconnect"}
+	cfg.Webhooks.Handler = func(ctx context.Context, e *server.Event) (*server.Reply, error) {
+		switch e.Event {
+		case "connect": // the client waits; the event loop does not
+			return &server.Reply{User: "ann", Channels: []string{"news"}}, nil
+		case "disconnect":
+			fmt.Println(e.User, "is gone:", e.Reason)
+		}
+		return nil, nil
+	}
+	_, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	fmt.Println(err)
+	// Output: <nil>
+}

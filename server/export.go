@@ -1,0 +1,47 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/throng-chat/throng/server/admin"
+	"github.com/throng-chat/throng/server/audit"
+	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/dump"
+)
+
+// exports writes what a server that runs has stored. Any goroutine may call its methods.
+type exports struct {
+	engine broker.Engine // nil: nothing is stored
+	audit  *audit.Log
+	log    *slog.Logger
+	busy   atomic.Bool // one export at a time: each reads the whole log
+}
+
+// export writes the lines and returns the summary. It blocks.
+func (x *exports) export(ctx context.Context, by audit.Actor, keys bool, out io.Writer) (any, error) {
+	if x.engine == nil {
+		return nil, admin.ErrNothingStored
+	}
+	if !x.busy.CompareAndSwap(false, true) {
+		return nil, admin.ErrExporting
+	}
+	defer x.busy.Store(false)
+	sum, err := dump.ExportLive(ctx, x.engine, 0, keys, out)
+	entry := audit.Entry{Action: audit.Export, Actor: by}
+	if err != nil {
+		entry.Error = err.Error()
+	}
+	x.audit.Record(entry)
+	switch {
+	case errors.Is(err, context.Canceled):
+	case err != nil:
+		x.log.Warn("export of the stored data", "by", by.String(), "error", err)
+	default:
+		x.log.Info("export of the stored data", "by", by.String(), "publications", sum.Exported.Publications, "keys", sum.Tables.Keys)
+	}
+	return sum, err
+}

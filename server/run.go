@@ -1,0 +1,200 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/throng-chat/throng/server/admin"
+	"github.com/throng-chat/throng/server/session"
+	"github.com/throng-chat/throng/server/wheel"
+)
+
+// logTimeout is the time for the last log records to be written when the server stops.
+const logTimeout = time.Second
+
+// Run serves until ctx is done or a port fails. Then it stops gracefully within the drain time: it accepts no connection, sends a close frame
+// to every client, and waits for unfinished work. It returns when all goroutines that it started have ended.
+func (s *Server) Run(ctx context.Context) error {
+	stopLog := s.logs.Start()
+	defer stopLog(logTimeout)
+	defer beginAudit(s.audit, s.cfg.Version, s.log)()
+	defer exportTraces(s.sessions.Tracer)()
+	var owners sync.WaitGroup
+	fetching, stopFetching := context.WithCancel(context.Background())
+	defer stopFetching()
+	abandon := func(err error) error { // before anything is served
+		stopFetching()
+		owners.Wait()
+		return errors.Join(err, s.closeListeners(), closeData(s.engine))
+	}
+	if s.node != nil {
+		owners.Go(func() { s.node.Run(fetching) })
+	}
+	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions, s.node); err != nil || ctx.Err() != nil {
+		return abandon(err)
+	}
+	if err := loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions); err != nil || ctx.Err() != nil {
+		return abandon(ended(ctx, err))
+	}
+	if s.Ready != nil {
+		s.Ready()
+	}
+	var err error
+	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
+	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
+		return abandon(err)
+	}
+	s.watch()
+	owners.Go(s.sessions.Hooks.Run)
+	owners.Go(func() { s.sessions.Notices.Run(fetching) })
+	s.maintain(fetching, &owners)
+	if s.live != nil {
+		owners.Go(func() { s.live.Run(fetching) })
+	}
+	owners.Go(func() { releaseMemory(s.sessions.Live.Load, fetching.Done()) })
+
+	var serving sync.WaitGroup
+	failed := make(chan error, 8) // one for each goroutine of serving
+	servers := s.serve(&serving, failed)
+	s.consumers.start()
+	select {
+	case <-ctx.Done():
+	case <-s.drained.made:
+	case err = <-failed:
+	}
+	s.shutdown()
+
+	// The admin port is available until here, so that operators can watch the shutdown.
+	for _, server := range servers {
+		s.end(server)
+	}
+	s.grpc.stop()
+	serving.Wait()
+	for _, acceptor := range s.acceptors() {
+		acceptor.End()
+	}
+	s.sessions.Quit()
+	stopFetching()
+	s.sessions.Hooks.Stop()
+	s.sessions.BulkWorkers.Wait()
+	s.sessions.Verifiers.Wait()
+	s.sessions.Moderators.Wait()
+	owners.Wait()
+	err = errors.Join(err, closeData(s.engine))
+	s.sessions.Stop() // last, because the others post to its pollers
+	return err
+}
+
+// watch adds the metrics that are read from their owners.
+func (s *Server) watch() {
+	s.metrics.SetBuild(cmp.Or(s.cfg.Version, session.ServerVersion), s.cfg.Commit)
+	admin.WatchHub(s.metrics, s.sessions)
+	admin.WatchLog(s.metrics, s.logs)
+	admin.WatchAudit(s.metrics, s.audit)
+	admin.WatchCluster(s.metrics, s.node)
+	if s.engine != nil {
+		health := s.engine.Health
+		admin.WatchTables(s.metrics, func() uint64 { return health().RestoredEntries }, func() uint64 { return health().LostEntries })
+	}
+}
+
+// serve starts the goroutines that accept connections and serve HTTP. Each of them sends at most one error to failed.
+func (s *Server) serve(serving *sync.WaitGroup, failed chan<- error) []*http.Server {
+	servers, listeners := s.httpServers()
+	for i, server := range servers {
+		serving.Go(func() {
+			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				failed <- fmt.Errorf("serve %s: %w", listeners[i].Addr(), err)
+			}
+		})
+	}
+
+	if s.grpc != nil {
+		serving.Go(func() {
+			if err := s.grpc.serve(); err != nil {
+				failed <- err
+			}
+		})
+	}
+	for _, acceptor := range s.acceptors() {
+		serving.Go(func() {
+			if err := acceptor.Run(); err != nil {
+				failed <- fmt.Errorf("accept on %s: %w", acceptor.Addr(), err)
+			}
+		})
+	}
+	return servers
+}
+
+// maintain starts the goroutines that keep token keys, certificates and the log of durable rooms in order until ctx ends.
+func (s *Server) maintain(ctx context.Context, owners *sync.WaitGroup) {
+	owners.Go(func() {
+		if err := s.sessions.Tokens.Run(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("refresh of the token keys stopped", "error", err)
+		}
+	})
+	if s.tls != nil {
+		owners.Go(func() { s.maintainTLS(ctx) })
+		if s.tls.acme != nil {
+			owners.Go(func() { s.runACME(ctx) })
+		}
+	}
+	for _, d := range s.sessions.Logs() {
+		owners.Go(func() { d.Run(ctx) })
+	}
+}
+
+// httpServers returns the HTTP servers of the public and the admin port, and the listener of each.
+func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
+	for _, acceptor := range s.acceptors() {
+		servers, listeners = append(servers, acceptor.HTTPServer()), append(listeners, acceptor)
+	}
+	if s.admin != nil {
+		servers, listeners = append(servers, s.admin.HTTPServer()), append(listeners, s.admin.Listener)
+	}
+	return servers, listeners
+}
+
+// end stops an HTTP server. It waits for the requests in progress for at most a second.
+func (s *Server) end(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Debug("close http server", "error", err)
+	}
+}
+
+// shutdown closes the public port, sends a close frame to every client, and waits for at most the drain time.
+func (s *Server) shutdown() {
+	start, drain := time.Now(), time.Duration(s.drain.Load())
+	s.consumers.stop(drain / 2) // while rooms still accept its publications
+	s.sessions.Draining.Store(true)
+	if err := s.closeAcceptors(); err != nil {
+		s.log.Debug("close listener", "error", err)
+	}
+	s.sessions.Notices.Flush()
+	notified := s.sessions.Live.Load()
+	s.log.Info("stopping: sending a close frame to each client", "connections", notified, "at_most", drain.String())
+	if s.node != nil {
+		s.leaveCluster(start.Add(drain))
+	} else {
+		drainRooms(s.sessions.Logs(), drain/2, s.log)
+	}
+	s.sessions.CloseAll()
+	s.sessions.WaitEmpty(drain - time.Since(start))
+	cut := s.sessions.AbortAll()
+	s.sessions.WaitEmpty(time.Second)
+	s.sessions.Hooks.Flush(max(drain-time.Since(start), time.Second))
+	s.sessions.Notices.FlushPush(max(drain-time.Since(start), time.Second))
+	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
+}

@@ -1,0 +1,1 @@
+import"./chunk-UWQUNDS2.js";
