@@ -96,12 +96,12 @@ func TestAPICallsAreAudited(t *testing.T) {
 	if got := text(); strings.Contains(got, "HUSH") || strings.Contains(got, keyOf("all")) {
 		t.Errorf("got secrets or data in %s", got)
 	}
-	post(t, s.Server, "/api/batch", `{"commands":[{"ban":{"user":"ben","seconds":60}},{"info":{}}]}`, key...)
-	if got := lines(n + 1)[n]; got["action"] != "ban" || got["user"] != "ben" || got["seconds"] != 60.0 || got["result"] != "done" {
+	post(t, s.Server, "/api/batch", `{"commands":[{"ban":{"user":"ben","seconds":60,"reason":"too loud"}},{"info":{}}]}`, key...)
+	if got := lines(n + 1)[n]; got["action"] != "ban" || got["user"] != "ben" || got["seconds"] != 60.0 || got["reason"] != "too loud" || got["result"] != "done" {
 		t.Errorf("got %v, want the ban of a batch", got)
 	}
-	post(t, s.Server, "/api/ban", `{"user":"ben","seconds":-1}`, key...)
-	if got := lines(n + 2)[n+1]; got["result"] != "rejected" || !strings.HasPrefix(got["error"].(string), "bad request: seconds") {
+	post(t, s.Server, "/api/ban", `{"user":"ben","seconds":-1,"reason":"`+strings.Repeat("x", 257)+`"}`, key...)
+	if got := lines(n + 2)[n+1]; got["result"] != "rejected" || got["reason"] != nil || !strings.HasPrefix(got["error"].(string), "bad request: reason") {
 		t.Errorf("got %v, want the rejected ban", got)
 	}
 	// A call beyond the role of its key, in each form; a wrong key makes no line.
@@ -192,7 +192,7 @@ func TestActsOfModeratorsAreAudited(t *testing.T) {
 		{"kick", `{"channel":"team:a","user":"ann"}`, "kick", "ann", "done"},
 		{"silence", `{"channel":"team:a","user":"ann","seconds":9}`, "mute", "ann", "done"},
 		{"unsilence", `{"channel":"team:a","user":"ann"}`, "unmute", "ann", "done"},
-		{"ban", `{"channel":"team:a","user":"ann"}`, "ban", "ann", "done"},
+		{"ban", `{"channel":"team:a","user":"ann","reason":"too loud"}`, "ban", "ann", "done"},
 		{"unban", `{"channel":"team:a","user":"ann"}`, "unban", "ann", "done"},
 		{"slow", `{"channel":"team:a","seconds":5}`, "slow_mode", "", "done"},
 		{"redact", `{"channel":"team:a","offset":9}`, "redact", "", "rejected"},
@@ -205,6 +205,9 @@ func TestActsOfModeratorsAreAudited(t *testing.T) {
 		user, _ := got["user"].(string)
 		if got["action"] != c.action || got["actor_type"] != "user" || got["actor"] != "mod" || got["room"] != "team:a" || user != c.user || got["result"] != c.result {
 			t.Errorf("%s: got %v", c.method, got)
+		}
+		if reason, has := got["reason"]; has != (c.method == "ban") || has && reason != "too loud" {
+			t.Errorf("%s: got the reason %v", c.method, reason)
 		}
 	}
 }

@@ -42,8 +42,8 @@ func TestNodesOfTwoVersionsWorkTogether(t *testing.T) {
 		}
 	}
 	untilDone(t, nodes[2].Server, "mute", `{"user":"ann"}`)
-	untilDone(t, nodes[0].Server, "ban", `{"user":"cat"}`)
-	clients[2].expectCloseCode(3507)
+	untilDone(t, nodes[0].Server, "ban", `{"user":"cat","reason":"spam"}`)
+	clients[2].expectClose(3507, "banned: spam")
 	untilDone(t, nodes[2].Server, "disconnect", `{"user":"ben"}`)
 	clients[1].expectCloseCode(3503)
 	for _, n := range nodes {

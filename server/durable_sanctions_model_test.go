@@ -134,6 +134,7 @@ func (sm *sanctionModel) any() (chat.Sanction, modelKey) {
 	case 0, 1:
 		s.Kind = []chat.SanctionKind{chat.SanctionBan, chat.SanctionMute}[sm.random.IntN(2)]
 		s.Room = []string{"", "room0", "room1"}[sm.random.IntN(3)]
+		s.Reason = []string{"", " spam", " 洗版"}[sm.random.IntN(3)]
 		if sm.random.IntN(10) == 0 {
 			s.Until = time.Now().Add(-time.Hour)
 		}
@@ -148,12 +149,15 @@ func (sm *sanctionModel) any() (chat.Sanction, modelKey) {
 	return s, modelKey{string(s.Kind), strings.Join([]string{s.User, s.Room, s.Token}, "/")}
 }
 
-// shownSanction returns what a sanction does, as text: its pause, or the time of a revocation and the end. A later time is a larger text.
+// shownSanction returns what a sanction does, as text: its pause, or the time of a revocation, the end and the reason. A later time is a larger text.
 func shownSanction(s *chat.Sanction) string {
 	if s.Kind == chat.SanctionSlowMode {
 		return fmt.Sprint(int64(s.Pause / time.Second))
 	}
-	return shownTimes(seconds(s.IssuedBefore), seconds(s.Until))
+	if s.Kind == chat.SanctionRevoke {
+		return shownTimes(seconds(s.IssuedBefore), seconds(s.Until))
+	}
+	return shownTimes(0, seconds(s.Until)) + s.Reason
 }
 
 func shownTimes(issuedBefore, until int64) string {
@@ -183,10 +187,10 @@ func (sm *sanctionModel) read() map[modelKey]string {
 	got := map[modelKey]string{}
 	active := sm.sessions.Moderation.ActiveSanctions("", "")
 	for _, b := range active.Bans {
-		got[modelKey{string(chat.SanctionBan), b.User + "/" + b.Channel + "/"}] = shownTimes(0, b.Until)
+		got[modelKey{string(chat.SanctionBan), b.User + "/" + b.Channel + "/"}] = shownTimes(0, b.Until) + b.Reason
 	}
 	for _, m := range active.Mutes {
-		got[modelKey{string(chat.SanctionMute), m.User + "/" + m.Channel + "/"}] = shownTimes(0, m.Until)
+		got[modelKey{string(chat.SanctionMute), m.User + "/" + m.Channel + "/"}] = shownTimes(0, m.Until) + m.Reason
 	}
 	for room, pause := range active.SlowMode {
 		got[modelKey{string(chat.SanctionSlowMode), "/" + room + "/"}] = fmt.Sprint(pause)

@@ -20,7 +20,7 @@ func TestSanctionsSurviveARestart(t *testing.T) {
 	s, node := startDurable(t, fake)
 	until := time.Now().Add(time.Hour).Unix()
 	for _, c := range [][2]string{
-		{"ban", `{"user":"eve","channel":"r"}`},
+		{"ban", `{"user":"eve","channel":"r","reason":"洗版: \"stop\""}`},
 		{"ban", fmt.Sprintf(`{"user":"eve","until":%d}`, until)},
 		{"ban", `{"user":"bob"}`}, {"unban", `{"user":"bob"}`},
 		{"mute", `{"user":"joe","channel":"a room: \"x\" 房"}`},
@@ -34,7 +34,7 @@ func TestSanctionsSurviveARestart(t *testing.T) {
 		wantCall(t, s, c[0], c[1], `{"result":{}}`)
 	}
 	before := sanctionsOf(t, s)
-	for _, want := range []string{`"until":` + fmt.Sprint(until), `房`, `"slow_mode":{"r":30}`, `"jti":"t1"`, fmt.Sprintf(`"issued_before":1700000000,"expire_at":%d`, until)} {
+	for _, want := range []string{`"until":` + fmt.Sprint(until), `房`, `"reason":"洗版: \"stop\""`, `"slow_mode":{"r":30}`, `"jti":"t1"`, fmt.Sprintf(`"issued_before":1700000000,"expire_at":%d`, until)} {
 		if !strings.Contains(before, want) {
 			t.Errorf("got %s, want %s in it", before, want)
 		}

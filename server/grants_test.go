@@ -253,7 +253,7 @@ func TestIgnoredRoomsAreCounted(t *testing.T) {
 	a := startApplication(t, map[string]func(question) string{session.OnConnect: always(`{"result":{"channels":["hooked","bad\u0000"],"subs":{"also bad\u0000":{}}}}`)})
 	s := startHooked(t, a, func(c *Config) { c.PersonalRooms = true })
 	for _, room := range []string{"hooked", "mine", "later", "#ann"} {
-		s.sessions.Moderation.Ban("ann", room, time.Time{})
+		s.sessions.Moderation.Ban("ann", room, chat.Term{})
 	}
 	later := time.Now().Add(time.Hour).Unix()
 	c := connectSDK(t, s, signed(map[string]any{"sub": "ann", "exp": later, "channels": []string{"mine", "good", "bad\x00"}}))
@@ -283,7 +283,7 @@ func TestACommandThatFailsAfterConnectIsCounted(t *testing.T) {
 	c := dialSDK(t, s, "")
 	c.sendLine(`{"id":1,"connect":{"token":%q}}`, userToken("ann"))
 	<-asked
-	s.sessions.Moderation.Ban("ann", "tea", time.Time{})
+	s.sessions.Moderation.Ban("ann", "tea", chat.Term{})
 	e := s.sessions.Execute(t.Context(), chat.TargetedCommand{User: "ann", Command: chat.Subscribe{Room: "tea"}})
 	close(answer)
 	if e != nil {

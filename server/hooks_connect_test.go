@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/api"
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/session"
 )
 
@@ -114,7 +115,7 @@ func TestAUserOfTheConnectWebhookRefreshesItsToken(t *testing.T) {
 	c.expectCloseCode(3500)
 	// A sanction of the user applies to its token.
 	c = connect(token("ann"))
-	s.sessions.Moderation.Ban("ann@example", "", time.Time{})
+	s.sessions.Moderation.Ban("ann@example", "", chat.Term{})
 	c.sendLine(`{"id":2,"refresh":{"token":%q}}`, token("ann"))
 	c.expectCloseCode(3507)
 }

@@ -131,7 +131,7 @@ func TestAMuteDuringAProxyRequestApplies(t *testing.T) {
 	for _, command := range []string{`{"id":2,"publish":{"channel":"moderated","data":1}}`, `{"id":2,"subscribe":{"channel":"moderated"}}`} {
 		c.sendLine("%s", command)
 		<-asked
-		s.sessions.Moderation.Ban("ann", "moderated", time.Time{})
+		s.sessions.Moderation.Ban("ann", "moderated", chat.Term{})
 		answer <- struct{}{}
 		c.expectLine(`{"id":2,"error":{"code":103,"message":"permission denied: banned from this room"}}`)
 		s.sessions.Moderation.Unban("ann", "moderated")

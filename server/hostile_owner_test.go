@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/throng-chat/throng/server/chat"
 )
@@ -17,7 +16,7 @@ func TestModeratorsLeavePlacesForTheApplication(t *testing.T) {
 	owner.wantRPC("room_create", `{"channel":"team:a"}`, `{}`)
 	ban := func(user string) string { return owner.rpc("ban", fmt.Sprintf(`{"channel":"team:a","user":%q}`, user)) }
 	for n := range chat.MaxModeratorSanctions - 1 {
-		s.sessions.Moderation.Ban(fmt.Sprint("user", n), "team:a", time.Time{})
+		s.sessions.Moderation.Ban(fmt.Sprint("user", n), "team:a", chat.Term{})
 	}
 	for user, want := range map[string]string{"user1": `{}`, "last": `{}`} {
 		if got := ban(user); got != want {

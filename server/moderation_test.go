@@ -46,7 +46,7 @@ func TestBanFromARoom(t *testing.T) {
 	wantCall(t, s, "ban", `{"user":"ann","channel":"h:1","seconds":1000}`, `{"result":{}}`)
 	a.expectLine(`{"push":{"channel":"h:1","unsubscribe":{"code":2000,"reason":"banned"}}}`)
 	denied := fmt.Sprintf(`{"id":9,"error":{"code":103,"message":"permission denied: banned from this room until %s"}}`,
-		s.sessions.Moderation.Bans[chat.SanctionKey{User: "ann", Room: "h:1"}].UTC().Format(time.RFC3339))
+		s.sessions.Moderation.Bans[chat.SanctionKey{User: "ann", Room: "h:1"}].Until.UTC().Format(time.RFC3339))
 	token := signed(map[string]any{"sub": "ann", "channel": "h:1"})
 	for _, command := range []string{
 		`"subscribe":{"channel":"h:1"}`,
@@ -283,7 +283,7 @@ func TestTheHeartbeatRemovesExpiredSanctions(t *testing.T) {
 	c := newCrew(t)
 	m, now := c.sessions.Moderation, c.now
 	m.Now = func() time.Time { return now }
-	m.Ban("ann", "x", now.Add(time.Second))
+	m.Ban("ann", "x", chat.Term{Until: now.Add(time.Second)})
 	c.pass(chat.ExpiryInterval)
 	if len(m.Bans) != 1 {
 		t.Fatal("an active ban was removed")

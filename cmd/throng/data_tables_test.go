@@ -52,13 +52,13 @@ func sanctionedDir(t *testing.T, last os.Signal) (dir, sanctions string) {
 	dir = filepath.Join(t.TempDir(), "data")
 	address, stop := serveData(t, dir)
 	for _, user := range []string{"amy", "bob", "cat", "dan"} {
-		callAPI(t, address, "ban", `{"user":"`+user+`"}`)
+		callAPI(t, address, "ban", `{"user":"`+user+`","reason":"spam by `+user+`"}`)
 	}
 	callAPI(t, address, "mute", `{"user":"eve","channel":"chat:a","seconds":3600}`)
 	callAPI(t, address, "slow_mode", `{"channel":"chat:a","seconds":30}`)
 	callAPI(t, address, "revoke", `{"user":"eve","jti":"t1"}`)
 	sanctions = callAPI(t, address, "moderation", "{}")
-	if !strings.Contains(sanctions, "bob") || !strings.Contains(sanctions, "t1") {
+	if !strings.Contains(sanctions, "spam by bob") || !strings.Contains(sanctions, "t1") {
 		t.Fatalf("got %s, want the sanctions", sanctions)
 	}
 	stop(last)

@@ -9,6 +9,7 @@ import (
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/audit"
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // Audited are the methods that the audit log has: those that change connections, rooms or sanctions. It has a call of another method only if the
@@ -38,6 +39,7 @@ type auditedParams struct {
 	Offset       uint64   `json:"offset"`
 	Epoch        string   `json:"epoch"`
 	ID           string   `json:"jti"`
+	Reason       string   `json:"reason"` // of a sanction
 	Disconnect   struct {
 		Code   int    `json:"code"`
 		Reason string `json:"reason"`
@@ -99,5 +101,7 @@ func (given *auditedParams) details() (list []slog.Attr) {
 	add("token", given.ID, given.ID != "")
 	add("code", given.Disconnect.Code, given.Disconnect.Code != 0)
 	add("reason", given.Disconnect.Reason, given.Disconnect.Reason != "")
+	// A reason that is too long is rejected, and the error has its length.
+	add("reason", given.Reason, given.Reason != "" && len(given.Reason) <= chat.MaxSanctionReason)
 	return list
 }

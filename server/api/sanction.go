@@ -19,6 +19,7 @@ type apiSanction struct {
 	Channel string `json:"channel"`
 	Seconds int64  `json:"seconds"` // from now
 	Until   int64  `json:"until"`   // or Unix seconds; without both it has no end
+	Reason  string `json:"reason"`  // for the user
 }
 
 func (p *apiSanction) check(a *API, now time.Time) (until time.Time, e *protocol.Error) {
@@ -29,6 +30,9 @@ func (p *apiSanction) check(a *API, now time.Time) (until time.Time, e *protocol
 		if e := a.checkRoom(p.Channel); e != nil {
 			return until, e
 		}
+	}
+	if err := chat.CheckReason(p.Reason); err != nil {
+		return until, badRequest("%v", err)
 	}
 	switch {
 	case p.Seconds != 0 && p.Until != 0:
@@ -42,6 +46,8 @@ func (p *apiSanction) check(a *API, now time.Time) (until time.Time, e *protocol
 }
 
 var errSanctions = overLimit("%d bans, mutes, slow channels and revocations are active: remove some", chat.MaxSanctions)
+
+var errReasons = overLimit("the reasons of the active bans and mutes have %d bytes, which is the limit: shorten the reason, or remove some", chat.MaxReasonBytes)
 
 func (p *apiSanction) ban(ctx context.Context, a *API) (any, *protocol.Error) {
 	until, e := p.check(a, a.sessions.Moderation.Now())
@@ -79,6 +85,9 @@ func (p *apiSanction) lift(ctx context.Context, a *API, kind chat.SanctionKind) 
 	if p.Seconds != 0 || p.Until != 0 {
 		return nil, badRequest("seconds and until: want neither")
 	}
+	if p.Reason != "" {
+		return nil, badRequest("reason: want none")
+	}
 	if _, e := p.check(a, time.Time{}); e != nil {
 		return nil, e
 	}
@@ -87,7 +96,7 @@ func (p *apiSanction) lift(ctx context.Context, a *API, kind chat.SanctionKind) 
 
 // sanction returns the sanction that the parameters describe.
 func (p *apiSanction) sanction(kind chat.SanctionKind, until time.Time) chat.Sanction {
-	return chat.Sanction{Kind: kind, User: p.User, Room: p.Channel, Until: until}
+	return chat.Sanction{Kind: kind, User: p.User, Room: p.Channel, Until: until, Reason: p.Reason}
 }
 
 // apiSlowMode sets the shortest time between two publications of one user in a room.
@@ -113,8 +122,11 @@ func (asm *apiSlowMode) do(ctx context.Context, a *API) (any, *protocol.Error) {
 // impose puts a sanction into effect. It waits for the disk if there is a data directory.
 func impose(ctx context.Context, a *API, s chat.Sanction) *protocol.Error {
 	err := a.sessions.Sanctions.Impose(ctx, s)
-	if errors.Is(err, chat.ErrSanctions) {
+	switch {
+	case errors.Is(err, chat.ErrSanctions):
 		return errSanctions
+	case errors.Is(err, chat.ErrReasons):
+		return errReasons
 	}
 	return notStored(a, s, err)
 }

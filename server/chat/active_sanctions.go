@@ -15,6 +15,7 @@ type ActiveSanction struct {
 	User    string `json:"user"`
 	Channel string `json:"channel,omitempty"` // empty: all rooms
 	Until   int64  `json:"until,omitempty"`   // Unix seconds; 0: no end
+	Reason  string `json:"reason,omitempty"`
 }
 
 // ActiveRevocation is an active revocation. Times are Unix seconds; 0: none.
@@ -44,10 +45,10 @@ func (m *Moderation) ActiveSanctions(user, room string) activeSanctions {
 	m.Mu.RLock()
 	defer m.Mu.RUnlock()
 	now := m.Now()
-	list := func(to *[]ActiveSanction, from map[SanctionKey]time.Time) {
-		for key, until := range from {
-			if isActive(until, now) && selected(key.User, key.Room) {
-				*to = append(*to, ActiveSanction{key.User, key.Room, seconds(until)})
+	list := func(to *[]ActiveSanction, from map[SanctionKey]Term) {
+		for key, t := range from {
+			if isActive(t.Until, now) && selected(key.User, key.Room) {
+				*to = append(*to, ActiveSanction{key.User, key.Room, seconds(t.Until), t.Reason})
 			}
 		}
 	}

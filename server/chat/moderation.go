@@ -16,10 +16,11 @@ type Moderation struct {
 
 	expired time.Time // time of the last expire; owned by the heartbeat
 
-	Mu          sync.RWMutex              // a leaf
-	reserved    int                       // places of sanctions that are being stored
-	Bans        map[SanctionKey]time.Time // end; the zero time: no end
-	mutes       map[SanctionKey]time.Time
+	Mu          sync.RWMutex // a leaf
+	reserved    size         // of sanctions that are being stored
+	reasons     int          // bytes of the reasons of Bans and mutes
+	Bans        map[SanctionKey]Term
+	mutes       map[SanctionKey]Term
 	slow        map[string]time.Duration // by room: the minimum between two publications of one user
 	slowMode    slowMode
 	revocations map[revocationKey]Revocation
@@ -27,6 +28,12 @@ type Moderation struct {
 
 // SanctionKey is the key of a ban or a mute. An empty room means all rooms.
 type SanctionKey struct{ User, Room string }
+
+// Term is the end of a ban or a mute, and the reason for the user.
+type Term struct {
+	Until  time.Time // the zero time: no end
+	Reason string    // empty for none
+}
 
 // revocationKey is the key of a revocation. An empty ID means all tokens of the user that were issued before a time.
 type revocationKey struct{ user, id string }
@@ -55,12 +62,7 @@ func (rev Revocation) merge(with Revocation) Revocation {
 }
 
 const (
-	MaxSanctions = 1 << 16 // bans, mutes, slow rooms and revocations together
-	MaxSlowMode  = 24 * time.Hour
-
-	// MaxModeratorSanctions is the number of sanctions from which on moderators of rooms impose no further ones. A user that may create rooms is
-	// the owner of one, and the application must always have places.
-	MaxModeratorSanctions = MaxSanctions / 2
+	MaxSlowMode = 24 * time.Hour
 
 	ExpiryInterval = time.Minute // between two searches for sanctions that have ended
 )
@@ -69,8 +71,8 @@ const (
 func newModeration() *Moderation {
 	return &Moderation{
 		Now:         time.Now,
-		Bans:        map[SanctionKey]time.Time{},
-		mutes:       map[SanctionKey]time.Time{},
+		Bans:        map[SanctionKey]Term{},
+		mutes:       map[SanctionKey]Term{},
 		slow:        map[string]time.Duration{},
 		slowMode:    newSlowMode(),
 		revocations: map[revocationKey]Revocation{},
@@ -93,11 +95,11 @@ func (m *Moderation) Denies(user string, action Action, room string) bool {
 	return action == ToPublish && m.isSanctioned(m.mutes, user, room)
 }
 
-func (m *Moderation) isSanctioned(sanctions map[SanctionKey]time.Time, user, room string) bool {
+func (m *Moderation) isSanctioned(sanctions map[SanctionKey]Term, user, room string) bool {
 	now := m.Now()
 	here, isHere := sanctions[SanctionKey{user, room}]
 	everywhere, isEverywhere := sanctions[SanctionKey{user, ""}]
-	return isHere && isActive(here, now) || isEverywhere && isActive(everywhere, now)
+	return isHere && isActive(here.Until, now) || isEverywhere && isActive(everywhere.Until, now)
 }
 
 // IsRevoked reports whether a token of a user is revoked.
@@ -116,15 +118,25 @@ func (m *Moderation) IsRevoked(user string, c TokenIdentity) bool {
 	return is && isActive(r.Until, now) && c.IssuedAt.Before(r.IssuedBefore)
 }
 
-// Ban denies a user all actions in a room, or in all rooms if room is empty, until a time; the zero time: without end. It returns false if
-// MaxSanctions are active.
-func (m *Moderation) Ban(user, room string, until time.Time) bool {
-	return sanction(m, m.Bans, SanctionKey{user, room}, until)
+// Ban denies a user all actions in a room, or in all rooms if room is empty. It returns false if MaxSanctions are active.
+func (m *Moderation) Ban(user, room string, t Term) bool {
+	return m.addTerm(m.Bans, SanctionKey{user, room}, t)
 }
 
 // Mute denies a user to publish; otherwise it is as Ban.
-func (m *Moderation) Mute(user, room string, until time.Time) bool {
-	return sanction(m, m.mutes, SanctionKey{user, room}, until)
+func (m *Moderation) Mute(user, room string, t Term) bool {
+	return m.addTerm(m.mutes, SanctionKey{user, room}, t)
+}
+
+func (m *Moderation) addTerm(to map[SanctionKey]Term, key SanctionKey, t Term) bool {
+	m.Mu.Lock()
+	defer m.Mu.Unlock()
+	old := to[key]
+	if !sanctionLocked(m, to, key, t) {
+		return false
+	}
+	m.reasons += len(t.Reason) - len(old.Reason)
+	return true
 }
 
 // Revoke rejects the token of a user with an ID, or, if id is empty, all tokens that were issued before r.IssuedBefore. Of two revocations with
@@ -139,19 +151,24 @@ func (m *Moderation) Revoke(user, id string, r Revocation) bool {
 }
 
 // Unban removes the ban with that user and room, if there is one.
-func (m *Moderation) Unban(user, room string) { remove(m, m.Bans, SanctionKey{user, room}) }
+func (m *Moderation) Unban(user, room string) { m.removeTerm(m.Bans, SanctionKey{user, room}) }
 
 // Unmute removes the mute with that user and room, if there is one.
-func (m *Moderation) Unmute(user, room string) { remove(m, m.mutes, SanctionKey{user, room}) }
+func (m *Moderation) Unmute(user, room string) { m.removeTerm(m.mutes, SanctionKey{user, room}) }
 
-// sanction adds a sanction. It returns false if MaxSanctions are active.
-func sanction[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
+func (m *Moderation) removeTerm(from map[SanctionKey]Term, key SanctionKey) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
-	return sanctionLocked(m, to, key, value)
+	m.removeTermLocked(from, key)
 }
 
-// sanctionLocked is sanction; m.Mu is held.
+// removeTermLocked removes a ban or a mute, if there is one. m.Mu is held.
+func (m *Moderation) removeTermLocked(from map[SanctionKey]Term, key SanctionKey) {
+	m.reasons -= len(from[key].Reason)
+	delete(from, key)
+}
+
+// sanctionLocked adds a sanction. It returns false if MaxSanctions are active. m.Mu is held.
 func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value V) bool {
 	if _, is := to[key]; !is && m.countLocked() >= MaxSanctions {
 		if m.expireLocked(); m.countLocked() >= MaxSanctions {
@@ -161,13 +178,6 @@ func sanctionLocked[K comparable, V any](m *Moderation, to map[K]V, key K, value
 	to[key] = value
 	m.anySanction.Store(true)
 	return true
-}
-
-// remove removes a sanction, if there is one.
-func remove[K comparable, V any](m *Moderation, from map[K]V, key K) {
-	m.Mu.Lock()
-	defer m.Mu.Unlock()
-	delete(from, key)
 }
 
 // countLocked counts sanctions. m.Mu is held.
@@ -189,10 +199,10 @@ func (m *Moderation) expire(now time.Time) {
 // expireLocked removes sanctions that have ended. m.Mu is held.
 func (m *Moderation) expireLocked() {
 	now := m.Now()
-	for _, sanctions := range []map[SanctionKey]time.Time{m.Bans, m.mutes} {
-		for key, until := range sanctions {
-			if !isActive(until, now) {
-				delete(sanctions, key)
+	for _, sanctions := range []map[SanctionKey]Term{m.Bans, m.mutes} {
+		for key, t := range sanctions {
+			if !isActive(t.Until, now) {
+				m.removeTermLocked(sanctions, key)
 			}
 		}
 	}

@@ -26,6 +26,7 @@ type Sanction struct {
 	Until        time.Time     // end; the zero time: none
 	IssuedBefore time.Time     // of a revocation without Token
 	Pause        time.Duration // of slow mode
+	Reason       string        // of a ban or a mute, for the user; empty for none
 }
 
 // maxSanctionTime is the limit of the time until the end of a sanction in an export: a longer one has no end.
@@ -47,20 +48,19 @@ func (sn *Sanction) check(now time.Time) error {
 		return fmt.Errorf("room %q: must have 1 to %d bytes of visible UTF-8", sn.Room, MaxRoomName)
 	case sn.Until.Sub(now) > maxSanctionTime:
 		return fmt.Errorf("until: must be within 100 years, or absent for no end")
+	case sn.Reason != "" && (isSlow || isRevoke):
+		return errors.New("reason: must be of a ban or a mute")
 	}
-	return nil
+	return CheckReason(sn.Reason)
 }
-
-// ErrSanctions is the error of one sanction too many: MaxSanctions are active.
-var ErrSanctions = errors.New("too many active sanctions")
 
 // add puts a sanction into effect in this process. It returns false if MaxSanctions are active.
 func (m *Moderation) add(s Sanction) bool {
 	switch s.Kind {
 	case SanctionBan:
-		return m.Ban(s.User, s.Room, s.Until)
+		return m.Ban(s.User, s.Room, Term{s.Until, s.Reason})
 	case SanctionMute:
-		return m.Mute(s.User, s.Room, s.Until)
+		return m.Mute(s.User, s.Room, Term{s.Until, s.Reason})
 	case SanctionSlowMode:
 		return m.SetSlowMode(s.Room, s.Pause)
 	default:
@@ -78,48 +78,10 @@ func (m *Moderation) remove(s Sanction) {
 	case SanctionSlowMode:
 		m.SetSlowMode(s.Room, 0)
 	default:
-		remove(m, m.revocations, revocationKey{s.User, s.Token})
-	}
-}
-
-// reserve keeps a place for a sanction that is not in effect yet. It returns false if MaxSanctions are active or reserved. release gives the
-// place back.
-func (m *Moderation) reserve(s Sanction) (release func(), ok bool) {
-	m.Mu.Lock()
-	defer m.Mu.Unlock()
-	if !m.hasLocked(s) && m.countLocked()+m.reserved >= MaxSanctions {
-		if m.expireLocked(); m.countLocked()+m.reserved >= MaxSanctions {
-			return nil, false
-		}
-	}
-	m.reserved++
-	return func() {
 		m.Mu.Lock()
 		defer m.Mu.Unlock()
-		m.reserved--
-	}, true
-}
-
-// AdmitsModerators reports whether a moderator of a room may impose a sanction: it is in effect already, or fewer than MaxModeratorSanctions are.
-func (m *Moderation) AdmitsModerators(s Sanction) bool {
-	m.Mu.RLock()
-	defer m.Mu.RUnlock()
-	return m.hasLocked(s) || m.countLocked()+m.reserved < MaxModeratorSanctions
-}
-
-// hasLocked reports whether a sanction with the identity of s is stored. m.Mu is held.
-func (m *Moderation) hasLocked(s Sanction) (is bool) {
-	switch s.Kind {
-	case SanctionBan:
-		_, is = m.Bans[SanctionKey{s.User, s.Room}]
-	case SanctionMute:
-		_, is = m.mutes[SanctionKey{s.User, s.Room}]
-	case SanctionSlowMode:
-		_, is = m.slow[s.Room]
-	default:
-		_, is = m.revocations[revocationKey{s.User, s.Token}]
+		delete(m.revocations, revocationKey{s.User, s.Token})
 	}
-	return is
 }
 
 // merged returns a revocation with the later times of itself and of the one with its identity that is in effect.

@@ -19,9 +19,11 @@ type storedSanction struct {
 	Until        int64        `json:"until,omitempty"`
 	IssuedBefore int64        `json:"issued_before,omitempty"`
 	Pause        int64        `json:"pause,omitempty"` // milliseconds
+	Reason       string       `json:"reason,omitempty"`
 }
 
-// sanctionVersion is the version of the values. A value with another version is not applied.
+// sanctionVersion is the version of the values. A value with another version is not applied. A member that only adds to a sanction, such as the
+// reason, needs no new version: a node of the version before ignores it, and the sanction is in effect there.
 const sanctionVersion = 1
 
 var keyEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -44,7 +46,7 @@ func (sn *Sanction) value() ([]byte, error) {
 		return t.UnixMilli()
 	}
 	return json.Marshal(storedSanction{
-		sanctionVersion, sn.Kind, sn.User, sn.Room, sn.Token, milli(sn.Until), milli(sn.IssuedBefore), sn.Pause.Milliseconds(),
+		sanctionVersion, sn.Kind, sn.User, sn.Room, sn.Token, milli(sn.Until), milli(sn.IssuedBefore), sn.Pause.Milliseconds(), sn.Reason,
 	})
 }
 
@@ -95,5 +97,5 @@ func decodeSanction(value []byte) (Sanction, error) {
 		}
 		return time.UnixMilli(milli)
 	}
-	return Sanction{v.Kind, v.User, v.Room, v.Token, at(v.Until), at(v.IssuedBefore), time.Duration(v.Pause) * time.Millisecond}, nil
+	return Sanction{v.Kind, v.User, v.Room, v.Token, at(v.Until), at(v.IssuedBefore), time.Duration(v.Pause) * time.Millisecond, v.Reason}, nil
 }

@@ -48,12 +48,17 @@ func newSanctions(m *Moderation, log *slog.Logger) *Sanctions {
 // UseTable makes sanctions durable. Call it once, before the server serves; then call Run.
 func (sa *Sanctions) UseTable(table broker.Table) { sa.table = table }
 
-// Impose puts a sanction into effect. With a table, it is on disk as well when Impose returns nil. The errors are ErrSanctions, and those of the
-// table and of ctx: then the sanction is in effect, or not. Not for a goroutine of the loop: it waits for the disk.
+// Impose puts a sanction into effect. With a table, it is on disk as well when Impose returns nil. The errors are ErrSanctions, ErrReasons, and those
+// of the table and of ctx: then the sanction is in effect, or not. Not for a goroutine of the loop: it waits for the disk.
 func (sa *Sanctions) Impose(ctx context.Context, s Sanction) error {
 	if sa.table != nil {
 		return sa.store(ctx, s)
 	}
+	release, err := sa.moderation.reserve(s)
+	if err != nil {
+		return err
+	}
+	defer release()
 	if !sa.moderation.add(s) {
 		return ErrSanctions
 	}
@@ -236,9 +241,9 @@ func (sa *Sanctions) store(ctx context.Context, s Sanction) error {
 		}
 		s = sa.moderation.merged(s)
 	}
-	release, ok := sa.moderation.reserve(s)
-	if !ok {
-		return ErrSanctions
+	release, err := sa.moderation.reserve(s)
+	if err != nil {
+		return err
 	}
 	defer release()
 	value, err := s.value()

@@ -43,17 +43,20 @@ func TestASanctionThatTheServerWouldNotMakeStopsTheImport(t *testing.T) {
 	node := fake.Start("a")
 	const good = `{"kind":"sanction","data":{"v":1,"kind":"ban","user":"ann"}}` + "\n"
 	for data, want := range map[string]string{
-		`{"v":1,"kind":"ban"}`:                                                 "ban: must have a user",
-		`{"v":1,"kind":"mute","room":"a"}`:                                     "mute: must have a user",
-		`{"v":1,"kind":"revoke","jti":"x"}`:                                    "revoke: must have a user",
-		`{"v":1,"kind":"revoke","user":"x"}`:                                   "revoke: must have jti or issued_before",
-		`{"v":1,"kind":"ban","user":"x","room":"a\u0000"}`:                     `room "a\x00": must have`,
-		`{"v":1,"kind":"ban","user":"x","until":9223372036854775807}`:          "until: must be within 100 years",
-		`{"v":1,"kind":"slow_mode","pause":5}`:                                 "slow_mode: must have a room",
-		`{"v":1,"kind":"slow_mode","room":"a","user":"x","pause":5}`:           "slow_mode: must have a room, and no user",
-		`{"v":1,"kind":"slow_mode","room":"a"}`:                                "pause: must be 1 to 86400000",
-		`{"v":1,"kind":"slow_mode","room":"a","pause":9223372036854775807}`:    "pause: must be 1 to",
-		`{"v":1,"kind":"slow_mode","room":"a","pause":86400001,"until":99999}`: "pause: must be 1 to",
+		`{"v":1,"kind":"ban"}`:                                                        "ban: must have a user",
+		`{"v":1,"kind":"mute","room":"a"}`:                                            "mute: must have a user",
+		`{"v":1,"kind":"revoke","jti":"x"}`:                                           "revoke: must have a user",
+		`{"v":1,"kind":"revoke","user":"x"}`:                                          "revoke: must have jti or issued_before",
+		`{"v":1,"kind":"ban","user":"x","room":"a\u0000"}`:                            `room "a\x00": must have`,
+		`{"v":1,"kind":"ban","user":"x","until":9223372036854775807}`:                 "until: must be within 100 years",
+		`{"v":1,"kind":"ban","user":"x","reason":"` + strings.Repeat("x", 257) + `"}`: "reason: found 257 bytes, allowed: 256",
+		`{"v":1,"kind":"ban","user":"x","reason":"a\nb"}`:                             "reason: found the control character U+000A",
+		`{"v":1,"kind":"slow_mode","room":"a","pause":5,"reason":"x"}`:                "reason: must be of a ban or a mute",
+		`{"v":1,"kind":"slow_mode","pause":5}`:                                        "slow_mode: must have a room",
+		`{"v":1,"kind":"slow_mode","room":"a","user":"x","pause":5}`:                  "slow_mode: must have a room, and no user",
+		`{"v":1,"kind":"slow_mode","room":"a"}`:                                       "pause: must be 1 to 86400000",
+		`{"v":1,"kind":"slow_mode","room":"a","pause":9223372036854775807}`:           "pause: must be 1 to",
+		`{"v":1,"kind":"slow_mode","room":"a","pause":86400001,"until":99999}`:        "pause: must be 1 to",
 	} {
 		im, err := Import(t.Context(), &testLog{id: "log"}, node, nil, strings.NewReader(good+`{"kind":"sanction","data":`+data+`}`))
 		if err == nil || !strings.HasPrefix(err.Error(), "line 2: sanction: data: "+want) || im.Lines != 0 {

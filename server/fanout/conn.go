@@ -173,7 +173,7 @@ func (c *Conn) End(reason Reason, text string) {
 }
 
 // Close performs the closing handshake: throng reads no more of the peer, sends all that is queued, then the close frame, then ends its side of
-// the transport. text has at most 123 bytes. Any goroutine may call it; it does not block. Only the first call has an effect.
+// the transport. A close frame has the first 123 bytes of text at most. Any goroutine may call it; it does not block. Only the first call has an effect.
 func (c *Conn) Close(reason Reason, code ws.CloseCode, text string) {
 	if c.Closing() || !c.Handler.OnClosing(code, text) {
 		return

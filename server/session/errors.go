@@ -116,8 +116,6 @@ func uniDisconnect(e *protocol.Error) disconnect {
 		return disconnectServerError
 	}
 	d := disconnectDenied
-	d.text = e.Message[:min(len(e.Message), maxCloseText)]
+	d.text = ws.CutReason(e.Message)
 	return d
 }
-
-const maxCloseText = 123 // bytes

@@ -69,7 +69,10 @@ func (s *Session) moderate(id uint32, m moderation, params []byte) {
 	}
 	act := s.act(m.action, p.Channel, p.User)
 	if p.Seconds > 0 {
-		act.Details = []slog.Attr{slog.Int64("seconds", p.Seconds)}
+		act.Details = append(act.Details, slog.Int64("seconds", p.Seconds))
+	}
+	if p.Reason != "" {
+		act.Details = append(act.Details, slog.String("reason", p.Reason))
 	}
 	s.Await(s.Sessions.Moderators, func() func() {
 		ctx, cancel := context.WithTimeout(context.Background(), moderationTimeout)
@@ -93,9 +96,14 @@ func (mo *moderation) sanction(p *rosterParams, now time.Time) (sn chat.Sanction
 		return sn, invalid("user: found none, want the user on whom to act")
 	case len(p.User) > roster.MaxUser:
 		return sn, invalid("user: found %d bytes, allowed: %d", len(p.User), roster.MaxUser)
+	case p.Reason != "" && (mo.lift || mo.kind != chat.SanctionBan && mo.kind != chat.SanctionMute):
+		return sn, invalid("reason: found one, allowed: of a ban or a mute")
+	}
+	if err := chat.CheckReason(p.Reason); err != nil {
+		return sn, invalid("%v", err)
 	}
 	length := time.Duration(p.Seconds) * time.Second
-	sn = chat.Sanction{Kind: mo.kind, User: p.User, Room: p.Channel}
+	sn = chat.Sanction{Kind: mo.kind, User: p.User, Room: p.Channel, Reason: p.Reason}
 	switch {
 	case mo.ofRoom:
 		sn.Pause = length
@@ -119,6 +127,9 @@ func (s *Session) mayModerate(m *moderation, p *rosterParams) *protocol.Error {
 	return nil
 }
 
+// rejectReasons is the rejection of a reason for which there is no place: without a reason the sanction may be possible.
+var rejectReasons = &chat.Rejection{Cause: chat.CauseLimit, Detail: "reason: the reasons of the active bans and mutes have too many bytes: leave it out"}
+
 // moderate puts an act into effect. It blocks until the sanction is stored and all connections of the user have handled it.
 func (all *Sessions) moderate(ctx context.Context, m *moderation, sn chat.Sanction) *chat.Rejection {
 	var err error
@@ -126,14 +137,16 @@ func (all *Sessions) moderate(ctx context.Context, m *moderation, sn chat.Sancti
 	case m.kind == "":
 	case m.lift || m.ofRoom && sn.Pause == 0:
 		err = all.Sanctions.Lift(ctx, sn)
-	case !all.Moderation.AdmitsModerators(sn):
-		err = chat.ErrSanctions
 	default:
-		err = all.Sanctions.Impose(ctx, sn)
+		if err = all.Moderation.AdmitModerators(sn); err == nil {
+			err = all.Sanctions.Impose(ctx, sn)
+		}
 	}
 	switch {
 	case errors.Is(err, chat.ErrSanctions):
 		return chat.RejectLimit
+	case errors.Is(err, chat.ErrReasons):
+		return rejectReasons
 	case err != nil:
 		all.Log.Warn("sanction not stored", "kind", string(sn.Kind), "user", sn.User, "channel", sn.Room, "error", err)
 		return chat.RejectUnavailable

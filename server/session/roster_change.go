@@ -19,6 +19,7 @@ type rosterParams struct {
 	Users   []string `json:"users"`
 	Role    string   `json:"role"`
 	Seconds int64    `json:"seconds"`
+	Reason  string   `json:"reason"` // of a ban or a mute
 	roster.InfoChange
 }
 

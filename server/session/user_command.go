@@ -31,7 +31,7 @@ func (s *Session) Execute(command chat.UserCommand, done func(*chat.Rejection)) 
 func (s *Session) apply(command chat.UserCommand) *chat.Rejection {
 	switch c := command.(type) {
 	case chat.Disconnect:
-		s.disconnectAtOnce(disconnectFor(c))
+		s.disconnectAtOnce(s.disconnectFor(c))
 	case chat.Unsubscribe:
 		s.applyUnsubscribe(c)
 	case chat.Subscribe:
@@ -55,11 +55,11 @@ func endsConnection(command chat.UserCommand) bool {
 }
 
 // disconnectFor returns the close code and text of a command.
-func disconnectFor(c chat.Disconnect) disconnect {
+func (s *Session) disconnectFor(c chat.Disconnect) disconnect {
 	d := DisconnectForced
 	switch c.Cause {
 	case chat.EndedByBan:
-		d = disconnectBanned
+		d = s.disconnectForBan()
 	case chat.EndedByExpiry:
 		d = disconnectExpired
 	case chat.EndedByLimit:
@@ -74,13 +74,23 @@ func disconnectFor(c chat.Disconnect) disconnect {
 	return d
 }
 
+// disconnectForBan returns the close code and text of a user that is banned from all rooms. A close frame has as much of the text as
+// it can have, the end of an HTTP stream has all.
+func (s *Session) disconnectForBan() disconnect {
+	d := disconnectBanned
+	d.text = s.Sessions.Moderation.BanText(s.userID(), "")
+	return d
+}
+
 // unsubscribeReasonFor returns the unsubscribe code and text of a command.
-func unsubscribeReasonFor(c chat.Unsubscribe) unsubscribeReason {
+func (s *Session) unsubscribeReasonFor(c chat.Unsubscribe) unsubscribeReason {
 	switch c.Cause {
 	case chat.EndedByKick:
 		return unsubscribedByKick
 	case chat.EndedByBan:
-		return unsubscribedByBan
+		why := unsubscribedByBan
+		why.text = s.Sessions.Moderation.BanText(s.userID(), c.Room)
+		return why
 	case chat.EndedByRemoval:
 		return unsubscribedByRemoval
 	case chat.EndedByDeletion:
@@ -102,7 +112,7 @@ func (s *Session) applyUnsubscribe(c chat.Unsubscribe) {
 			join.ended = true
 		}
 		if sub := s.Find(room); sub != nil {
-			s.endSubscription(sub, unsubscribeReasonFor(c))
+			s.endSubscription(sub, s.unsubscribeReasonFor(c))
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (s *Session) checkSanctions(claims token.Claims) bool {
 	case s.Sessions.Moderation.IsRevoked(s.userID(), of):
 		s.flushAndDisconnect(disconnectInvalidToken)
 	case s.Sessions.Moderation.Denies(s.userID(), chat.ToSubscribe, ""):
-		s.flushAndDisconnect(disconnectBanned)
+		s.flushAndDisconnect(s.disconnectForBan())
 	default:
 		return true
 	}

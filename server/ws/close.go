@@ -46,11 +46,16 @@ func ClosePayload(code CloseCode, reason string) []byte {
 	if code == CloseNoStatus {
 		return nil
 	}
+	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), CutReason(reason)...)
+}
+
+// CutReason returns the part of a reason that a close frame can have: at most 123 bytes, cut at a rune.
+func CutReason(reason string) string {
 	for len(reason) > maxReason {
 		_, n := utf8.DecodeLastRuneInString(reason)
 		reason = reason[:len(reason)-n]
 	}
-	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
+	return reason
 }
 
 // ParseClose reads the payload of a close frame. The error is a *CloseError to answer with.
