@@ -32,6 +32,24 @@ const inCluster = (page) => page.addInitScript((status) => {
   };
 }, cluster);
 
+// inState has the snapshots of a page say a state of the server.
+const inState = (page, word) => page.addInitScript((shown) => {
+  window.EventSource = class extends EventSource {
+    set onmessage(take) {
+      super.onmessage = ({ data }) => take(new MessageEvent("message", {
+        data: JSON.stringify({ ...JSON.parse(data), state: { word: shown, reason: "Loops 61 % busy.", advice: "Refusing starts at 85 %." } }),
+      }));
+    }
+  };
+}, word);
+
+// accessible lets axe look at a page as it is.
+async function accessible(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate((only) => window.axe.run(document, { runOnly: only }), rules);
+  assert.deepEqual(violations.map(({ id, nodes: found }) => `${id}: ${found.map((n) => n.html.slice(0, 120)).join(" | ")}`), [], what);
+}
+
 let binary;
 let browser;
 
@@ -124,11 +142,11 @@ describe("the live page", () => {
     await act(page, "Ban", { Room: "tea", For: "1 day" });
     await page.keyboard.press("Escape");
     assert.equal(await dialog(page).count(), 0);
-    await act(page, "Ban", { Room: "tea", For: "1 day" });
+    await act(page, "Ban", { Room: "tea", For: "1 day", Reason: "<i>the same link</i>" });
     await agree(page, "Ban");
     await done(page, "Ban the user: done.");
-    await page.locator("#found", { hasText: "Banned from tea until" }).waitFor();
-    await clients.waitForFunction(() => window.received.some((text) => text.includes('"unsubscribe"')));
+    await page.locator("#found", { hasText: /Banned from tea until .*\. Reason: <i>the same link<\/i>/ }).waitFor();
+    await clients.waitForFunction(() => window.received.some((text) => text.includes('"unsubscribe"') && text.includes("the same link")));
     await act(page, "Lift the ban");
     await agree(page, "Lift the ban");
     await page.waitForFunction(() => !document.querySelector("#found").textContent.includes("Banned"));
@@ -190,27 +208,80 @@ describe("the live page", () => {
       await nodes.getByText("This node rejects publications: the durable log has no owner that is alive.").waitFor();
       assert.deepEqual(await nodes.locator("tbody tr").evaluateAll((rows) => rows.map((r) => Array.from(r.cells, (cell) => cell.textContent))),
         [["a", "ready", "1,200", "this one", "0.2.0"], [hostile, "not ready", "7", "1 min 5 s", ""]]);
-      // check lets axe look at the page as it is.
-      const check = async (what) => {
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate((only) => window.axe.run(document, { runOnly: only }), rules);
-        assert.deepEqual(violations.map(({ id, nodes: found }) => `${id}: ${found.map((n) => n.html.slice(0, 120)).join(" | ")}`), [], what);
-      };
-      await check("the page");
+      await accessible(page, "the page");
       await page.getByRole("button", { name: "Drain…" }).click();
       await dialog(page).waitFor();
-      await check("a dialog");
+      await accessible(page, "a dialog");
       await page.keyboard.press("Escape");
       await clients.context().close();
       await finish(page);
     });
   }
 
+  for (const [word, options] of [["BUSY", { colorScheme: "dark" }], ["SHEDDING", {}], ["DRAINING", { viewport: { width: 390, height: 844 }, hasTouch: true }], ["DISK", { colorScheme: "dark", viewport: { width: 390, height: 844 } }]]) {
+    test(`has nothing that axe finds when the server is ${word}`, async () => {
+      const page = await live.open({ ...options, prepare: (opened) => inState(opened, word) }, "#user=nobody-there");
+      await page.locator("#word", { hasText: word }).waitFor();
+      await page.locator("#found h2").waitFor();
+      await accessible(page, word);
+      await finish(page);
+    });
+  }
+
+  test("bans and closes without a pointer, keeps the focus near, and has nothing that axe finds on the way", async () => {
+    const clients = await live.clients("keys", "eli");
+    const page = await live.open();
+    const press = (key) => page.keyboard.press(key);
+    const tabTo = async (name) => {
+      for (let i = 0; i < 60; i++) {
+        if (await page.evaluate((wanted) => (document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent).startsWith(wanted), name)) return;
+        await press("Tab");
+      }
+      assert.fail(`no Tab reaches ${name}`);
+    };
+    const holds = (selector) => page.waitForFunction((wanted) => document.activeElement.closest(wanted) !== null, selector);
+    await page.locator("#word", { hasText: /^(OK|BUSY)$/ }).waitFor();
+    await tabTo("Find a user");
+    await page.keyboard.type("eli");
+    await press("Enter");
+    await page.locator("#found", { hasText: "1 connection" }).waitFor();
+    await tabTo("Mute");
+    await press("Enter");
+    await dialog(page).waitFor();
+    await tabTo("Reason");
+    await page.keyboard.type("too loud");
+    await accessible(page, "the dialog of a mute");
+    await press("Enter");
+    await page.locator("#found", { hasText: "Reason: too loud" }).waitFor();
+    await holds("#found");
+    await tabTo("Ban");
+    await press("Enter");
+    await dialog(page).waitFor();
+    await tabTo("Reason");
+    await page.keyboard.type("廣".repeat(86));
+    await press("Enter");
+    await dialog(page).getByRole("alert").filter({ hasText: "reason: found 258 bytes, allowed: 256" }).waitFor();
+    await accessible(page, "a dialog with an error");
+    await press("Escape");
+    await holds("#found");
+    await accessible(page, "a user with a sanction");
+    await tabTo("Close connection");
+    await press("Enter");
+    await tabTo("Close it");
+    await press("Enter");
+    await clients.waitForFunction(() => window.sockets[0].readyState === WebSocket.CLOSED);
+    await page.locator("#found", { hasText: "0 connections" }).waitFor();
+    await holds("#found");
+    await clients.context().close();
+    await finish(page);
+  });
+
   test("says that the server is lost, and comes back by itself", async () => {
     const page = await live.open();
     await page.locator("#word", { hasText: /^(OK|BUSY)$/ }).waitFor();
     await live.server.kill();
     await page.locator("#word", { hasText: "LOST" }).waitFor();
+    await accessible(page, "lost");
     await live.serve();
     await page.locator("#word", { hasText: /^(OK|BUSY)$/ }).waitFor();
     await finish(page);

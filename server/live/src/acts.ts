@@ -11,9 +11,16 @@ const roomOrAll = (value: string): Field => ({ name: "room", label: act.room, va
 const roomOnly = (value: string): Field => ({ name: "room", label: act.room, value, fixed: true });
 const time = (choices: Record<string, string>, value: string): Field => ({ name: "seconds", label: act.time, choices, value });
 
+const reason: Field = { name: "reason", label: act.reason, hint: act.reasonHint };
+
 // where returns the parameters for a user in a room, or in all rooms.
-function where(name: string, room: string, seconds = "0"): Record<string, unknown> {
-  return { user: name, ...(room === "" ? {} : { channel: room }), ...(seconds === "0" ? {} : { seconds: Number(seconds) }) };
+function where(name: string, room: string): Record<string, unknown> {
+  return { user: name, ...(room === "" ? {} : { channel: room }) };
+}
+
+// sanction returns the parameters of a mute or a ban.
+function sanction(name: string, v: { room: string; seconds: string; reason: string }): Record<string, unknown> {
+  return { ...where(name, v.room), ...(v.seconds === "0" ? {} : { seconds: Number(v.seconds) }), ...(v.reason === "" ? {} : { reason: v.reason }) };
 }
 
 const done = async (what: string, doing: Promise<unknown>): Promise<string> => {
@@ -65,12 +72,12 @@ export const acts = {
     ...act.kick, bad: true, fields: [user(name), roomOrAll(room)], run: (v) => done(act.kick.title, call("kick", where(name, v.room))),
   }),
   mute: (name: string, room = ""): Question => ({
-    ...act.mute, bad: true, fields: [user(name), roomOrAll(room), time(words.times, "3600")],
-    run: (v) => done(act.mute.title, call("mute", where(name, v.room, v.seconds))),
+    ...act.mute, bad: true, fields: [user(name), roomOrAll(room), time(words.times, "3600"), reason],
+    run: (v) => done(act.mute.title, call("mute", sanction(name, v))),
   }),
   ban: (name: string, room = ""): Question => ({
-    ...act.ban, bad: true, fields: [user(name), roomOrAll(room), time(words.times, "3600")],
-    run: (v) => done(act.ban.title, call("ban", where(name, v.room, v.seconds))),
+    ...act.ban, bad: true, fields: [user(name), roomOrAll(room), time(words.times, "3600"), reason],
+    run: (v) => done(act.ban.title, call("ban", sanction(name, v))),
   }),
   unmute: (name: string, room: string): Question => ({
     ...act.unmute, fields: [user(name), ...(room === "" ? [] : [roomOnly(room)])], run: () => done(act.unmute.title, call("unmute", where(name, room))),

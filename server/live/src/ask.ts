@@ -4,7 +4,7 @@ import { button, byId, element } from "./dom";
 import { words } from "./words";
 
 export interface Field {
-  name: "user" | "room" | "text" | "seconds";
+  name: "user" | "room" | "text" | "seconds" | "reason";
   label: string;
   value?: string;
   hint?: string;
@@ -77,7 +77,7 @@ export function ask(q: Question, done: (text: string) => void): void {
     go.disabled = true;
     try {
       const value = (name: Field["name"]) => controls.get(name)?.value.trim() ?? "";
-      const text = await q.run({ user: value("user"), room: value("room"), text: value("text"), seconds: value("seconds") });
+      const text = await q.run({ user: value("user"), room: value("room"), text: value("text"), seconds: value("seconds"), reason: value("reason") });
       dialog.close();
       done(text);
     } catch (failure) {

@@ -10,9 +10,16 @@ import { isMessage, textOf } from "./publication";
 import { Table } from "./table";
 import { words } from "./words";
 
+interface Sanction {
+  user: string;
+  channel?: string;
+  until?: number;
+  reason?: string;
+}
+
 interface Sanctions {
-  bans: { user: string; channel?: string; until?: number }[];
-  mutes: { user: string; channel?: string; until?: number }[];
+  bans: Sanction[];
+  mutes: Sanction[];
   slow_mode: Record<string, number>;
 }
 
@@ -43,7 +50,7 @@ export class Found {
     this.#root.replaceChildren();
   }
 
-  // show looks for a name. It takes the focus unless it only renews what is shown.
+  // show looks for a name. It takes the focus unless it only renews what is shown; then it keeps the focus that one of its buttons had.
   async show(of: Name, renewed = false): Promise<void> {
     const asked = ++this.#asked;
     let parts: Node[];
@@ -61,9 +68,10 @@ export class Found {
     if (parts.length === 0) {
       parts = [element("p", {}, words.nobody(of.name))];
     }
+    const hadFocus = this.#root.contains(document.activeElement);
     this.#root.replaceChildren(...parts, button(words.dismiss, "b", this.#dismiss));
     this.#root.hidden = false;
-    if (!renewed) {
+    if (!renewed || hadFocus) {
       this.#root.focus();
     }
   }
@@ -83,7 +91,8 @@ export class Found {
     ] as const) {
       for (const s of list) {
         const until = s.until === undefined ? words.forever : new Date(s.until * 1000).toLocaleString("en-GB");
-        state.push(element("p", { class: "acts" }, sentence(s.channel ?? words.everywhere, until), " ",
+        const why = s.reason === undefined ? [] : [element("span", {}, words.reason, " ", isolated(s.reason)), " "];
+        state.push(element("p", { class: "acts" }, sentence(s.channel ?? words.everywhere, until), " ", ...why,
           button(lift, "t", () => this.#ask(lifting(name, s.channel ?? "")))));
       }
     }

@@ -43,8 +43,12 @@ export class Table {
     const wanted = new Set(rows.map((row) => row.key));
     for (const [key, row] of this.#rows) {
       if (!wanted.has(key)) {
+        const hadFocus = row.contains(document.activeElement);
         row.remove();
         this.#rows.delete(key);
+        if (hadFocus) {
+          this.root.focus({ preventScroll: true });
+        }
       }
     }
     rows.forEach((row, i) => {

@@ -68,6 +68,7 @@ export const words = {
   members: (n: string) => (n === "1" ? "1 member" : `${n} members`),
   banned: (where: string, until: string) => `Banned from ${where} until ${until}.`,
   muted: (where: string, until: string) => `Muted in ${where} until ${until}.`,
+  reason: "Reason:",
   slowMode: (seconds: string) => `Slow mode: one message in ${seconds} s.`,
   everywhere: "all rooms",
   forever: "it is lifted",
@@ -79,7 +80,7 @@ export const words = {
 
   act: {
     cancel: "Cancel",
-    user: "User", room: "Room", roomHint: "empty: all rooms", text: "Text", time: "For",
+    user: "User", room: "Room", roomHint: "empty: all rooms", text: "Text", time: "For", reason: "Reason", reasonHint: "the user reads it",
     notice: { title: "Say a notice", go: "Send", note: "All members of the room receive it as a message of the server. With an empty room, all rooms with members receive it." },
     reload: { title: "Reload the settings", go: "Reload", note: "throng reads its config file and its certificates again. No connection is closed. Invalid settings change nothing." },
     drain: { title: "Drain the server", go: "Drain and stop", note: "All clients are closed and connect again, elsewhere or after a restart. Then the process ends with exit code 0: systemd does not start it again after that code." },

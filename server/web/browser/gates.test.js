@@ -125,20 +125,35 @@ describe("gates", () => {
     await chat.page.locator("#gate:not([data-kind=empty])").waitFor({ state: "hidden" });
   });
 
-  test("a ban has its end, and the way to the lobby", async (t) => {
+  test("a ban has its reason, its end, and the way to the lobby", async (t) => {
     const { own, api } = await startWithAPI();
     const user = {};
     const room = ownRoom();
     const chat = await Chat.open(t, `${own.url}/?room=${room}`, { cutOff: true, prepare: guestOf(user) });
     await chat.connected();
-    await api("ban", { user: user.name, channel: room, seconds: 3600 });
-    await gate(chat, "banned");
+    const reason = "<b>the same link</b>: until 2031-01-01T00:00:00Z";
+    await api("ban", { user: user.name, channel: room, seconds: 3600, reason });
+    assert.match(await gate(chat, "banned"), /You can read and write again when the ban ends/);
+    assert.equal(await chat.page.textContent("#gate blockquote"), reason);
     await chat.page.reload();
     assert.match(await gate(chat, "banned"), /You are banned from # room-[\s\S]*The ban ends .*\d:\d\d/);
+    assert.doesNotMatch(await chat.page.textContent("#gate p"), /2031/);
+    assert.equal(await chat.page.textContent("#gate blockquote"), reason);
     assert.equal(await chat.page.isVisible("#message"), false);
     await way(chat, "Go to the lobby").click();
     await chat.connected();
     assert.equal(await chat.page.textContent("#room"), "lobby");
+  });
+
+  test("a ban from the server has its reason, as far as a close frame has it", async (t) => {
+    const { own, api } = await startWithAPI();
+    const user = {};
+    const chat = await Chat.open(t, `${own.url}/?room=${ownRoom()}`, { cutOff: true, prepare: guestOf(user) });
+    await chat.connected();
+    const reason = "廣告".repeat(40);
+    await api("ban", { user: user.name, reason });
+    assert.match(await gate(chat, "banned"), /You are banned from this server/);
+    assert.equal(await chat.page.textContent("#gate blockquote"), reason.slice(0, Math.floor((123 - "banned: ".length) / 3)));
   });
 
   test("a connection that is lost leaves the room readable, counts down, and comes back", async (t) => {

@@ -190,6 +190,66 @@ describe("keys", () => {
     assert.deepEqual(await emojis(), ["🎉"]);
   });
 
+  test("without a pointer, a reader enters a room, replies, reacts, writes in a thread, and bans", async (t) => {
+    const chat = await open(t);
+    const room = `chat:${ownRoom()}`;
+    await chat.page.locator("#app[data-ready] #message").waitFor();
+    // reach presses a key until an element has the focus.
+    const reach = async (key, what, is) => {
+      for (let i = 0; i < 40; i++) {
+        if (await chat.page.evaluate(is, what)) return;
+        await press(chat, key);
+      }
+      assert.fail(`${key} does not reach ${what}, but ${await chat.page.evaluate(() => document.activeElement.outerHTML.slice(0, 200))}`);
+    };
+    const tabTo = (selector) => reach("Tab", selector, (wanted) => document.activeElement.matches(wanted));
+    const choose = async (entry) => {
+      await chat.page.locator(".pop[role=menu]").waitFor();
+      await reach("ArrowDown", entry, (wanted) => document.activeElement.textContent.startsWith(wanted));
+      await press(chat, "Enter");
+    };
+    const actOn = async (id, entry) => {
+      await tabTo("#messages, #messages article");
+      await reach("ArrowUp", id, (wanted) => document.activeElement.message?.id === wanted);
+      await press(chat, "Enter");
+      await choose(entry);
+    };
+
+    await tabTo("#jump");
+    await press(chat, "Enter");
+    await chat.page.keyboard.type(room);
+    await press(chat, "Enter");
+    await chat.shows("#room", room);
+    await chat.connected();
+    await tabTo("#more");
+    await press(chat, "Enter");
+    await choose("Create this room");
+    await chat.someone("Bo", room);
+    await chat.publish(room, { id: "theirs", text: "buy this" });
+    await chat.hears(1);
+
+    await actOn("theirs", "Reply");
+    await chat.page.keyboard.type("no, thanks");
+    await press(chat, "Enter");
+    await chat.page.locator("#messages .re").filter({ hasText: "buy this" }).waitFor();
+    await actOn("theirs", "👍");
+    await chat.reacted("👍", 1);
+    await actOn("theirs", "Reply in a thread");
+    await chat.page.locator("#panel textarea").waitFor();
+    await chat.page.keyboard.type("in the thread");
+    await press(chat, "Enter");
+    await chat.page.locator("#panel article.m").filter({ hasText: "in the thread" }).waitFor();
+    await press(chat, "Escape");
+    await chat.page.locator("#panel").waitFor({ state: "hidden" });
+    assert.equal(await chat.page.evaluate(() => document.activeElement.message?.id), "theirs", "the focus is back at the message");
+    await actOn("theirs", "Ban…");
+    await tabTo("dialog[open] input");
+    await chat.page.keyboard.type("ads");
+    await tabTo("dialog[open] button.bad");
+    await press(chat, "Enter");
+    await chat.notice("Bo is banned");
+  });
+
   test("a message that was not sent offers no reactions, and leaves the focus in the list when it goes", async (t) => {
     const chat = await open(t, `/?room=${ownRoom()}`, {
       prepare: (page) => page.routeWebSocket(/\/connection\/websocket/, (route) => {

@@ -93,7 +93,7 @@ describe("states", () => {
       }
       test(`${state.name}, ${look}: nothing that axe finds`, async (t) => {
         if (state.ban) {
-          await api("ban", { user: "sam", channel: "design", seconds: 2 * 24 * 3600 });
+          await api("ban", { user: "sam", channel: "design", seconds: 2 * 24 * 3600, reason: "Please stop posting the same link." });
           t.after(() => api("unban", { user: "sam", channel: "design" }));
         }
         const relay = relayFor(state);

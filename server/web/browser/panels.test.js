@@ -233,9 +233,10 @@ describe("panels", () => {
     await owner.hears(1);
     await owner.act("spam", "Ban…");
     await owner.page.getByRole("button", { name: "1 hour" }).click();
-    await owner.page.getByRole("button", { name: "Ban: 1 hour" }).click();
+    await owner.page.getByRole("textbox", { name: "Reason, shown to Mallory" }).fill(" the same link ");
+    await owner.page.keyboard.press("Enter");
     await owner.notice("Mallory is banned");
-    await guest.page.locator("#gate").waitFor();
+    await guest.shows("#gate blockquote", "the same link");
     assert.equal(await guest.page.isVisible("#messages"), false);
   });
 

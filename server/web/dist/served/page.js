@@ -1,1 +1,1 @@
-import"./chunk-UWQUNDS2.js";
+import"./chunk-AFA4EELI.js";

@@ -12,6 +12,8 @@ export interface Gate {
   room: string; // its label; empty for all of the server
   reason: string; // the server's words
   until?: Date;
+  quote?: string; // the words of a moderator
+  isOpen?: boolean; // the server does not tell the end of a ban
   retryAt?: number; // ms since 1970 of the next try that the page makes by itself
   notJoined?: string; // why the reader could not join
   retry?(): void;
@@ -40,13 +42,19 @@ const lobby = "# lobby";
 // function that ends its countdown.
 export function showGate(gate: Gate, ways: Ways): () => void {
   const { title, lines } = textOf(gate, ways);
+  const said: HTMLElement[] = lines.map((line) => element("p", "", line));
+  if (gate.quote) {
+    const quote = element("blockquote", "", gate.quote);
+    quote.dir = "auto";
+    said.splice(1, 0, quote);
+  }
   const section = byId("gate");
   const tile = element("span", "av sq big2", icon(icons[gate.kind]));
   const heading = element("h2", "", title);
   heading.tabIndex = -1;
   const next = element("p", "s acts", icon("clock"), element("span", ""));
   next.hidden = gate.retryAt === undefined;
-  section.replaceChildren(tile, heading, ...lines.map((line) => element("p", "", line)), next, actions(gate, ways));
+  section.replaceChildren(tile, heading, ...said, next, actions(gate, ways));
   section.dataset["kind"] = gate.kind;
   section.hidden = false;
   byId("main").dataset["gate"] = gate.kind;

@@ -48,12 +48,12 @@ const removals: { readonly [reason: string]: Key & `removed.${"kicked" | "member
   "token revoked": "removed.token",
 };
 
-function banned({ until, reason }: Gate): string {
+function banned({ until, isOpen }: Gate): string {
   if (until !== undefined) {
     return t("banned.until", { until: until.toLocaleString(lang(), { dateStyle: "full", timeStyle: "short" }) });
   }
-  // The reply to an entry has the end of the ban. A ban that ends a subscription does not say it.
-  return t(reason === "banned" ? "banned.now" : "banned.ever");
+  // The reply to an entry has the end of the ban. A ban that ends a subscription or a connection does not tell it.
+  return t(isOpen === true ? "banned.now" : "banned.ever");
 }
 
 function said(reason: string, known: RegExp): string[] {

@@ -2,36 +2,34 @@
 import "../app"; // see web.go
 import type { ServerError } from "../net/errors";
 import type { Unsubscribe } from "../net/protocol";
+import { sanctionOf } from "../net/sanction";
 import type { Gate } from "./gate";
 
-type Trouble = Pick<Gate, "kind" | "reason" | "until">;
+type Trouble = Pick<Gate, "kind" | "reason" | "until" | "quote" | "isOpen">;
 
-const untilTime = /until ([\d-]{10}T[\d:]{8}Z)$/;
-
-function untilOf(message: string): Date | undefined {
-  const time = untilTime.exec(message)?.[1];
-  return time === undefined ? undefined : new Date(time);
+// banOf is the gate of a ban; undefined for other words of the server.
+function banOf(reason: string, isOpen: boolean): Trouble | undefined {
+  const ban = sanctionOf(reason);
+  return ban?.kind === "banned" ? { kind: "banned", reason, quote: ban.why, isOpen, ...ban.until && { until: ban.until } } : undefined;
 }
 
 // troubleOfEntry is for the error reply to a subscription.
-export function troubleOfEntry({ code, message }: ServerError): Trouble {
-  const until = untilOf(message);
-  const base = { reason: message, ...until && { until } };
+export function troubleOfEntry({ code, message: reason }: ServerError): Trouble {
   switch (code) {
     case 102:
-      return { ...base, kind: "closed" };
+      return { reason, kind: "closed" };
     case 103:
-      return { ...base, kind: /^permission denied: banned\b/.test(message) ? "banned" : "denied" };
+      return banOf(reason, false) ?? { reason, kind: "denied" };
     case 106:
-      return { ...base, kind: "roomfull" };
+      return { reason, kind: "roomfull" };
     default:
-      return { ...base, kind: "error" };
+      return { reason, kind: "error" };
   }
 }
 
 // troubleOfEnd is for a subscription that the server ended for good.
 export function troubleOfEnd({ reason }: Unsubscribe): Trouble {
-  return { kind: reason === "banned" ? "banned" : "removed", reason };
+  return banOf(reason, true) ?? { kind: "removed", reason };
 }
 
 // troubleOfClose is for a connection that the server closed, or did not open, and that the page does not try again by itself.
@@ -42,8 +40,7 @@ export function troubleOfClose(code: number, reason: string): Trouble {
     3501: "guests",
     3503: "removed",
     3504: "windows",
-    3507: "banned",
   };
-  const known = code === 3501 && !reason.includes("token required") || code === 3507 && reason !== "banned" ? undefined : kinds[code];
-  return { kind: known ?? "error", reason };
+  const known = code === 3501 && !reason.includes("token required") ? undefined : kinds[code];
+  return (code === 3507 ? banOf(reason, true) : undefined) ?? { kind: known ?? "error", reason };
 }

@@ -1,8 +1,7 @@
 // What an error reply means for the reader, as the end of a sentence such as "Not sent: …".
 import { lang, t } from "../words/words";
 import { messageOf, ServerError } from "./errors";
-
-const sanction = /^(banned|muted)\b.*?(?: until ([\d-]{10}T[\d:]{8}Z))?$/;
+import { sanctionOf } from "./sanction";
 
 // reasonOf returns the reason of an error. Where the server has a reason of its own, it is that one.
 export function reasonOf(error: unknown, isGuest: boolean): string {
@@ -21,9 +20,11 @@ export function reasonOf(error: unknown, isGuest: boolean): string {
 }
 
 function denial(why: string, isGuest: boolean): string {
-  const [, kind, time] = sanction.exec(why) ?? [];
-  if (kind === "banned" || kind === "muted") {
-    return time === undefined ? t(`why.${kind}`) : t(`why.${kind}.until`, { until: local(new Date(time)) });
+  const sanction = sanctionOf(why);
+  if (sanction !== undefined) {
+    const { kind, until } = sanction;
+    const what = until === undefined ? t(`why.${kind}`) : t(`why.${kind}.until`, { until: local(until) });
+    return sanction.why === "" ? what : t("why.said", { what, why: sanction.why });
   }
   return why === "" ? t(isGuest ? "why.guest" : "why.user") : why.replace(/^text: (?=has )/, "the text ").replace(/^text: /, "");
 }

@@ -30,7 +30,7 @@ export function moderate(room: Room, { user, name }: Moderated, say: (text: stri
   return [
     { word: "mod.mute", icon: "hush", run: () => act("silence", { seconds: muteFor }, t("mod.muted", { name })) },
     { word: "mod.kick", icon: "leave", run: () => act("kick", {}, t("mod.kicked", { name })) },
-    { word: "mod.ban", icon: "ban", isBad: true, run: () => askBan(room, name, (seconds) => act("ban", { seconds }, t("mod.banned", { name }))) },
+    { word: "mod.ban", icon: "ban", isBad: true, run: () => askBan(room, name, (how) => act("ban", how, t("mod.banned", { name }))) },
     ...(room.role === "owner" ? [{ word: "mod.promote" as const, icon: "check" as const, run: () => act("role", { role: "moderator" }, t("mod.promoted", { name })) }] : []),
   ];
 }
@@ -55,17 +55,26 @@ export function slow(room: Room, say: (text: string) => void): Action[] {
   }];
 }
 
-function askBan(room: Room, name: string, ban: (seconds: number) => void): void {
+const maxReason = 256; // bytes, in docs/limits.md. A longer text gets the error of the server
+
+function askBan(room: Room, name: string, ban: (how: { seconds: number; reason?: string }) => void): void {
   const options = terms.map(([word, seconds]): [string, number] => [t(word), seconds]);
   const label = () => t("ban.do", { term: options.find(([, s]) => s === term.chosen())?.[0] ?? "" });
   const term = choices(t("ban.term"), options, 1, () => { act.textContent = label(); });
-  const act = button("b bad", label(), "", () => {
-    dialog.close();
-    ban(term.chosen());
-  });
+  const { element: line, input: why } = field(null, "text", t("ban.why", { name }));
+  const caption = element("label", "s", why.placeholder);
+  caption.htmlFor = why.id = "why";
+  why.maxLength = maxReason;
+  why.placeholder = "";
+  const act = button("b bad", label(), "", () => {});
+  act.type = "submit"; // also by Enter in the reason
   const cancel = button("b", t("cancel"), "", () => dialog.close());
   const dialog = showDialog("", t("ban.title", { name, room: room.title || room.name }), element("p", "s", t("ban.help", { name })),
-    term.element, element("div", "acts", act, cancel));
+    term.element, caption, line, element("div", "acts", act, cancel));
+  dialog.querySelector("form")?.addEventListener("submit", () => {
+    const reason = why.value.trim();
+    ban({ seconds: term.chosen(), ...reason !== "" && { reason } });
+  });
   cancel.focus();
 }
 

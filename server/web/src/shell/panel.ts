@@ -7,6 +7,7 @@ export interface PanelContent {
   name: string; // the same name opens the same panel
   title: Node[];
   body: Node[];
+  focus?: HTMLElement | null; // of the body; without it, the first element that takes the focus
   onClose?(): void;
 }
 
@@ -33,7 +34,7 @@ export class Panel {
     if (opener?.hasAttribute("aria-expanded") === true) {
       opener.ariaExpanded = "true";
     }
-    this.#panel.querySelector<HTMLElement>("input, textarea, [tabindex]")?.focus();
+    (content.focus ?? this.#panel.querySelector<HTMLElement>("input, textarea, [tabindex]"))?.focus();
   }
 
   #end(): void {

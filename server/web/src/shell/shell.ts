@@ -74,7 +74,7 @@ export class Shell {
     this.list = new RoomList({ rooms, lineOf: listLine, draftOf: (room) => this.writing.draftOf(room), open: (room) => this.openRoom(room.name) });
     const { composer, outbox, removal } = this.writing;
     this.actions = {
-      rooms, people, identity, outbox, removal, openThread: (m) => this.openThread(m), openRoom: (room) => this.openRoom(room),
+      rooms, people, identity, outbox, removal, openThread: (m) => this.openThread(m, true), openRoom: (room) => this.openRoom(room),
       insert: (text) => composer.insert(text), say: (text) => this.say(text), announce: (text) => announcer.add(() => text),
     };
     giveActions(byId("messages"), () => composer, this.actions);
@@ -239,10 +239,10 @@ export class Shell {
     }
   }
 
-  openThread(m: Message): void {
+  openThread(m: Message, isAnswer = false): void {
     const { drawing } = this.#parts.log;
     const { writing } = this;
-    void openThread(this.#parts.rooms.current, m, document.activeElement as HTMLElement | null, {
+    void openThread(this.#parts.rooms.current, m, isAnswer, {
       panel: this.panel, drawing, say: (text) => this.say(text),
       composer: (room, thread) => writing.composerOfThread(room, thread),
       actions: (list) => giveActions(list, () => writing.threadComposer ?? writing.composer, this.actions),

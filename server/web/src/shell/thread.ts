@@ -18,8 +18,10 @@ export interface ThreadParts {
   say(text: string): void;
 }
 
-// openThread shows the thread that a message begins, or to which it belongs.
-export async function openThread(room: Room, m: Message, opener: HTMLElement | null, parts: ThreadParts): Promise<void> {
+// openThread shows the thread that a message begins, or to which it belongs. A reader who wants to answer gets the focus in the box.
+export async function openThread(room: Room, m: Message, isAnswer: boolean, parts: ThreadParts): Promise<void> {
+  const active = document.activeElement as HTMLElement | null;
+  const opener = active?.role === "menuitem" ? active.closest<HTMLElement>("article") : active; // an entry goes with its menu
   const id = m.thread || m.id;
   // load reports whether the list has the messages before an offset now.
   const load = async (before: number): Promise<boolean> => {
@@ -41,9 +43,10 @@ export async function openThread(room: Room, m: Message, opener: HTMLElement | n
     removed: (one) => { if (list.has(one) && one.state !== "") list.remove(one); },
   });
   parts.actions(list.element);
+  const composer = parts.composer(room, id);
   parts.panel.open({
     name: `thread ${id}`, title: [element("h2", "grow cut", t("thread"), " ", element("span", "s", `# ${room.title || room.name}`))],
-    body: [list.element, parts.composer(room, id)], onClose: stop,
+    body: [list.element, composer], focus: isAnswer ? composer.querySelector("textarea") : null, onClose: stop,
   }, opener);
   list.add(m);
   if (await load(0)) {

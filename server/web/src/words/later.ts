@@ -71,6 +71,7 @@ export const later = {
   "ban.hour": "1 hour",
   "ban.days": "2 days",
   "ban.good": "for good",
+  "ban.why": "Reason, shown to {name}",
   "ban.do": "Ban: {term}",
   "slow": "Slow mode",
   "slow.help": "In slow mode each person waits between two messages.",
@@ -87,6 +88,7 @@ export const later = {
   "why.muted.until": "you are muted until {until}",
   "why.banned": "you are banned",
   "why.banned.until": "you are banned until {until}",
+  "why.said": "{what} ({why})",
   // Writing.
   "typing.one": "{name} is typing…",
   "typing.two": "{name} and {other} are typing…",

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-EQRWCVRE.js";import{a as m}from"./chunk-VAU3CDRM.js";import"./chunk-2EU7KN5N.js";import{$ as s,h as o,q as r}from"./chunk-UWQUNDS2.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
