@@ -308,7 +308,7 @@ func (d *durableModel) publish(room, text string) {
 
 func (d *durableModel) redact(what chat.Redaction) {
 	at := chat.StreamPosition{Offset: what.Offset, Epoch: what.Channel + " " + what.Epoch}
-	in := d.sessions.ProposeRedaction(what, nil, func(_ chat.StreamPosition, e *chat.Rejection) {
+	in := d.sessions.ProposeRedaction(what, nil, nil, func(_ chat.StreamPosition, e *chat.Rejection) {
 		if e == nil {
 			d.did["redacted"]++
 		}

@@ -215,7 +215,7 @@ func (tm *talkModel) redact(what chat.Redaction) {
 	v, _ := tm.sessions.MessageAt(what.Channel, what.Offset, "")
 	key, proposed := what.Channel+" "+v.ID, false
 	var joins *modelChange
-	if r := tm.sessions.ProposeRedaction(what, nil, func(_ chat.StreamPosition, e *chat.Rejection) {
+	if r := tm.sessions.ProposeRedaction(what, nil, nil, func(_ chat.StreamPosition, e *chat.Rejection) {
 		joins.ended(e, proposed)
 		if e == nil {
 			tm.did["redacted"]++

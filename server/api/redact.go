@@ -22,7 +22,7 @@ func (ar *apiRedact) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	}
 	if a.sessions.RoomRef(ar.Channel).Options.Durable {
 		done, wait := awaitProposal()
-		a.sessions.ProposeRedaction(chat.Redaction(*ar), nil, done)
+		a.sessions.ProposeRedaction(chat.Redaction(*ar), nil, nil, done)
 		if _, e := wait(ctx); e != nil {
 			return nil, e
 		}

@@ -77,12 +77,14 @@ func (co committer) end(p *proposal, e *Rejection) {
 	switch {
 	case e != nil:
 		h.Metrics.Durable.Rejected.Inc()
-		if p.origin == (link.Origin{}) { // else its node sends it again
+		if p.origin.isRequest() { // its node sends it again
+			h.Moderation.UndoSlowMode(p.origin.slow)
+		} else {
 			p.finish(StreamPosition{}, e)
 		}
 	case p.kind == 0:
 		h.pass(p)
-	case co.log.completed(p.origin, p.at):
+	case co.log.completed(p.origin.Origin, p.at):
 	default:
 		p.finish(p.at, nil)
 	}

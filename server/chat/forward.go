@@ -16,7 +16,7 @@ import (
 //	|---------------|-------------------------------------|----------------------------|------------------------------------------------|
 //	| offset        | 1: skip_history; 2: a plain client  | of the publication         |                                                |
 //	| version epoch | of the version                      | epoch of that offset       |                                                |
-//	| generation    |                                     |                            | check of the data that the change replaces     |
+//	| generation    | publisher, in a slow room           | the same                   | check of the data that the change replaces     |
 
 // Values of the offset of a request to publish.
 const (
@@ -28,7 +28,7 @@ const (
 func (h *Hub) forwardPublication(du *Durable, room string, pub *Publication, o PublishOptions, done Done) *Room {
 	e := record.Entry{
 		Kind: record.Publish, Form: uint8(pub.Form), Room: room, Tags: pub.Tags, Info: encodeInfo(pub.Info), Data: pub.Data, Key: o.IdempotencyKey,
-		Version: record.PublicationVersion{Number: o.Version.Number, Epoch: o.Version.Epoch},
+		Version: record.PublicationVersion{Number: o.Version.Number, Epoch: o.Version.Epoch}, Generation: o.Slow.number(),
 	}
 	if o.SkipHistory {
 		e.Offset = askSkip
@@ -37,8 +37,8 @@ func (h *Hub) forwardPublication(du *Durable, room string, pub *Publication, o P
 }
 
 // forwardPlain is ProposePlain on a node that does not own the log.
-func (h *Hub) forwardPlain(r *Room, op ws.Opcode, payload []byte, done Done) {
-	e := record.Entry{Kind: record.Publish, Form: uint8(FormText), Room: r.Name, Data: bytes.Clone(payload), Offset: askPlain}
+func (h *Hub) forwardPlain(r *Room, op ws.Opcode, payload []byte, slow *SlowModeCount, done Done) {
+	e := record.Entry{Kind: record.Publish, Form: uint8(FormText), Room: r.Name, Data: bytes.Clone(payload), Offset: askPlain, Generation: slow.number()}
 	if op == ws.OpBinary {
 		e.Form = uint8(FormBytes)
 	}
@@ -47,9 +47,13 @@ func (h *Hub) forwardPlain(r *Room, op ws.Opcode, payload []byte, done Done) {
 }
 
 // forwardRedaction is ProposeRedaction on a node that does not own the log.
-func (h *Hub) forwardRedaction(du *Durable, what Redaction, author *ClientInfo, done Done) *Room {
-	return h.send(du, what.Channel, []record.Entry{{
+func (h *Hub) forwardRedaction(du *Durable, what Redaction, author *ClientInfo, slow *SlowModeCount, done Done) *Room {
+	e := record.Entry{
 		Kind: record.Redact, Room: what.Channel, Offset: what.Offset, Version: record.PublicationVersion{Epoch: what.Epoch}, Info: encodeInfo(author),
 		Change: author != nil,
-	}}, done)
+	}
+	if author != nil { // else a moderator, which the owner does not count
+		e.Generation = slow.number()
+	}
+	return h.send(du, what.Channel, []record.Entry{e}, done)
 }

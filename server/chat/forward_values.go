@@ -36,9 +36,6 @@ func (h *Hub) tryValues(du *Durable, room string, decide func(ValueReader) ([]Va
 	})
 }
 
-// causeChanged is the cause of the answer to a change of values that others have changed meanwhile. Clients do not receive it.
-const causeChanged = RejectionCauses
-
 // checkOf returns a number that differs for different data, with high probability.
 func checkOf(data []byte) uint64 {
 	if len(data) == 0 {

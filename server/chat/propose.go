@@ -25,9 +25,18 @@ type proposal struct {
 	key     string         // idempotency key
 	version Version
 	entry   *timeline.Entry // what the publication says in a chat room; nil in others
-	origin  link.Origin     // of a request of another node
-	done    Done            // nil for none
+	origin  origin
+	done    Done // nil for none
 }
+
+// origin is the request of a proposal. The zero origin is this node, without a request.
+type origin struct {
+	link.Origin
+	slow *SlowModeCount // on this node; nil for none
+}
+
+// isRequest reports whether the proposal is a request of a node.
+func (ori origin) isRequest() bool { return ori.Origin != link.Origin{} }
 
 // backlog returns the bytes for the room's backlog.
 func (pr *proposal) backlog() int64 { return int64(pr.message.Bytes) }
@@ -44,7 +53,7 @@ func entryOf(r *Room, pub *Publication, offset uint64) record.Entry {
 // backlog has the publication; nil if it was rejected. A repetition (IdempotencyKey) and an outdated publication (Version) are done after
 // what was proposed before.
 func (h *Hub) Propose(to RoomRef, pub Publication, o PublishOptions, done Done) *Room {
-	done = traced(o.Trace, done)
+	done = h.Moderation.undoing(o.Slow, traced(o.Trace, done))
 	p := &proposal{kind: record.Publish, key: o.IdempotencyKey, version: o.Version, done: done}
 	p.message.Pub, p.message.trace, p.message.Bytes = pub, o.Trace, int32(pub.Size()+messageOverhead)
 	h.Metrics.Messages.Inc()
@@ -56,10 +65,12 @@ func (h *Hub) Propose(to RoomRef, pub Publication, o PublishOptions, done Done) 
 	return h.propose(to, p, o.SkipHistory)
 }
 
-// ProposePlain publishes the message of a plain client in its durable room, as PublishPlain does in the others. Called on the client's poller.
-func (h *Hub) ProposePlain(r *Room, op ws.Opcode, payload []byte, done Done) {
+// ProposePlain publishes the message of a plain client in its durable room, as PublishPlain does in the others. slow is that of PublishOptions.
+// Called on the client's poller.
+func (h *Hub) ProposePlain(r *Room, op ws.Opcode, payload []byte, slow *SlowModeCount, done Done) {
+	done = h.Moderation.undoing(slow, done)
 	if r.durable.log.forwards() {
-		h.forwardPlain(r, op, payload, done)
+		h.forwardPlain(r, op, payload, slow, done)
 		return
 	}
 	if r.talk != nil {

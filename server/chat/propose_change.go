@@ -8,16 +8,17 @@ import (
 )
 
 // ProposeRedaction redacts a publication of a durable room, as Redact does in the others. Done gets the position of the notice; zero if the
-// publication is redacted already. It returns the room, whose backlog has the notice; nil if there is none.
-func (h *Hub) ProposeRedaction(what Redaction, author *ClientInfo, done Done) *Room {
+// publication is redacted already. slow is that of PublishOptions. It returns the room, whose backlog has the notice; nil if there is none.
+func (h *Hub) ProposeRedaction(what Redaction, author *ClientInfo, slow *SlowModeCount, done Done) *Room {
+	done = h.Moderation.undoing(slow, done)
 	if log := h.logOf(h.OptionsOf(what.Channel)); log.forwards() {
-		return h.forwardRedaction(log, what, author, done)
+		return h.forwardRedaction(log, what, author, slow, done)
 	}
-	return h.proposeRedaction(what, author, link.Origin{}, done)
+	return h.proposeRedaction(what, author, origin{}, done)
 }
 
 // proposeRedaction is ProposeRedaction on the node that owns the log.
-func (h *Hub) proposeRedaction(what Redaction, author *ClientInfo, from link.Origin, done Done) *Room {
+func (h *Hub) proposeRedaction(what Redaction, author *ClientInfo, from origin, done Done) *Room {
 	p := &proposal{kind: record.Redact, target: what.Offset, origin: from, done: done}
 	notice := noticeOf(what, author)
 	p.message.Pub, p.message.Bytes = notice.Pub, notice.Bytes
@@ -63,7 +64,7 @@ func (h *Hub) ProposeClear(in RoomRef, done Done) {
 
 // proposeClear is ProposeClear on the node that owns the log.
 func (h *Hub) proposeClear(in RoomRef, from link.Origin, done Done) {
-	p := &proposal{kind: record.Clear, origin: from, done: done}
+	p := &proposal{kind: record.Clear, origin: origin{Origin: from}, done: done}
 	p.message.Bytes = messageOverhead
 	stripe := h.Rooms.StripeOf(in.Name)
 	stripe.Mu.Lock()

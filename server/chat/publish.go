@@ -66,6 +66,7 @@ type PublishOptions struct {
 	SkipHistory    bool
 	IdempotencyKey string // not published again while the idempotency cache has the key; empty for none
 	Version        Version
+	Slow           *SlowModeCount       // of the publication on this node; nil if slow mode does not count it
 	Trace          *tracing.Publication // ends with the publication; nil for none
 }
 

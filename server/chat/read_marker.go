@@ -20,12 +20,11 @@ var rejectLongName = &Rejection{CauseLimit, fmt.Sprintf("user: want %d bytes at 
 
 // marking is one call of MarkRead.
 type marking struct {
-	hub      *Hub
-	in       RoomRef
-	by       *ClientInfo
-	upto     uint64
-	moved    bool
-	receipts bool // the members of the room get receipts
+	hub   *Hub
+	in    RoomRef
+	by    *ClientInfo
+	upto  uint64
+	moved bool
 }
 
 // MarkRead moves the read marker of a user in a chat room to an offset. It does not move back: then done gets the marker as it is. The other
@@ -66,7 +65,6 @@ func (mk *marking) decide(now ValueReader) ([]Value, *Rejection) {
 		}
 	}
 	mk.moved = true
-	mk.receipts = mk.hub.hasReceiptsLocked(mk.in.Name)
 	var changes []Value
 	if now.values != nil {
 		changes = now.values.numbers.roomFor(mk.by.User, e.Epoch)
@@ -75,7 +73,7 @@ func (mk *marking) decide(now ValueReader) ([]Value, *Rejection) {
 	return append(changes, Value{key, (&markerFamily{prefix: readPrefix}).data(e)}), nil
 }
 
-// tell sends a marker that has moved to the other connections of its user, and notes it for the receipts.
+// tell sends a marker that has moved to the other connections of its user.
 func (mk *marking) tell() {
 	data, err := json.Marshal(struct {
 		Type    string `json:"type"`
@@ -86,9 +84,6 @@ func (mk *marking) tell() {
 		panic(err) // no type of it can fail
 	}
 	mk.hub.Tell(mk.by.User, mk.by.Client, Send{data})
-	if mk.receipts && !mk.hub.receipts.add(mk.in.Name, mk.by.User, mk.upto) {
-		mk.hub.Metrics.ReceiptsDropped.Inc()
-	}
 }
 
 // positionLocked returns the stream position of a room, which need not be in the room table. The room's lock is held.

@@ -22,6 +22,12 @@ const (
 	RejectionCauses
 )
 
+// Causes between nodes. Clients do not receive them.
+const (
+	causeChanged  = RejectionCauses + iota // of a change of values that others have changed meanwhile
+	causeSlowMode                          // of RejectSlowMode
+)
+
 var (
 	RejectInternal      = &Rejection{Cause: CauseInternal}
 	rejectTimeout       = &Rejection{Cause: CauseTimeout}     // some connections did not execute a command in time
@@ -31,6 +37,7 @@ var (
 	rejectInvalid       = &Rejection{Cause: CauseInvalid}
 	rejectRate          = &Rejection{Cause: CauseRate} // a retry may succeed
 	rejectUnrecoverable = &Rejection{Cause: CauseUnrecoverable}
+	RejectSlowMode      = &Rejection{Cause: CauseRate}        // by the owner of the log
 	RejectUnavailable   = &Rejection{Cause: CauseUnavailable} // the disk does not store publications of durable rooms; a retry may succeed
 )
 

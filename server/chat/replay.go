@@ -30,7 +30,7 @@ func (co committer) Replay(in *home.Record, e *record.Entry) {
 		co.replaySnapshot(in, e)
 		return
 	case e.Kind == record.Value && h.valueLog(e.Room) == du:
-		h.replayValue(du.values, valueAt(in.Seq), e)
+		h.replayValue(du, valueAt(in.Seq), e)
 		return
 	case e.Kind == record.Value:
 		du.foreignEntry(e)

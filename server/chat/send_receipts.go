@@ -7,12 +7,6 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// hasReceiptsLocked reports whether the members of a room receive receipts now. The room's lock is held.
-func (h *Hub) hasReceiptsLocked(room string) bool {
-	r := h.Rooms.StripeOf(room).rooms[room]
-	return r != nil && r.talk != nil && r.Options().Receipts && r.Members <= MaxReceiptMembers
-}
-
 // ReceiptsOf returns how far users have read a chat room: those in its presence and, if these are at most MaxReceiptMembers, those of its roster.
 // There are none if the members receive no receipts now. Any goroutine may call it, without locks.
 func (h *Hub) ReceiptsOf(room string) map[string]uint64 {

@@ -48,6 +48,8 @@ func (h *Hub) send(du *Durable, room string, entries []record.Entry, done Done) 
 		case unavailable:
 			h.Metrics.Durable.Rejected.Inc()
 			done(StreamPosition{}, RejectUnavailable)
+		case a.Rejected && rejectionCause(a.Cause) == causeSlowMode:
+			done(StreamPosition{}, RejectSlowMode)
 		case a.Rejected:
 			done(StreamPosition{}, RejectionOf(a.Cause, a.Detail))
 		default:

@@ -23,14 +23,18 @@ func (h *Hub) Serve(du *Durable, from link.Origin, entries []record.Entry, answe
 	}
 	switch e.Kind {
 	case record.Publish:
-		q.publish(e)
+		if q.isAllowed(e) {
+			q.publish(e)
+		}
 	case record.Redact:
 		what := Redaction{Channel: strings.Clone(e.Room), Offset: e.Offset, Epoch: strings.Clone(e.Version.Epoch)}
 		author := decodeInfo(e.Info)
 		if author == nil && e.Change {
 			author = &ClientInfo{}
 		}
-		h.proposeRedaction(what, author, from, q.done)
+		if q.isAllowed(e) {
+			h.proposeRedaction(what, author, q.origin(), q.done)
+		}
 	case record.Clear:
 		h.proposeClear(h.RoomRef(strings.Clone(e.Room)), from, q.done)
 	case record.Value:
@@ -45,16 +49,36 @@ type served struct {
 	hub    *Hub
 	log    *Durable
 	from   link.Origin
+	slow   *SlowModeCount // nil for none
 	answer func(link.Answer)
 }
 
+func (sv *served) origin() origin { return origin{sv.from, sv.slow} }
+
 // done answers what is not in the log.
 func (sv *served) done(at StreamPosition, e *Rejection) {
+	sv.hub.Moderation.UndoSlowMode(sv.slow)
 	a := link.Answer{Number: sv.from.Number, Applied: sv.log.applied.Load(), Offset: at.Offset, Epoch: at.Epoch}
 	if e != nil {
 		a.Rejected, a.Cause, a.Detail = true, uint8(e.Cause), e.Detail
 	}
 	sv.answer(a)
+}
+
+// isAllowed counts a publication or a redaction by a client of another node in slow mode. It returns false if it has rejected it.
+func (sv *served) isAllowed(e *record.Entry) bool {
+	if e.Generation == 0 || sv.from.Edge == sv.log.requests.Edge {
+		return true // slow mode does not count it, or this node has
+	}
+	user := ""
+	if info := decodeInfo(e.Info); info != nil {
+		user = info.User
+	}
+	var ok bool
+	if sv.slow, ok = sv.hub.Moderation.AllowInSlowMode(publisherAt(user, e.Generation), strings.Clone(e.Room)); !ok {
+		sv.done(StreamPosition{}, rejectSlowMode)
+	}
+	return ok
 }
 
 // publish publishes in a room.
@@ -70,7 +94,7 @@ func (sv *served) publish(e *record.Entry) {
 		item, rejected := h.readItem(to, pub, PublishOptions{SkipHistory: e.Offset == askSkip, Version: Version{Number: e.Version.Number}})
 		sv.propose(to, item, rejected, strings.Clone(e.Key), nil)
 	default:
-		p := &proposal{kind: record.Publish, key: strings.Clone(e.Key), origin: sv.from, done: sv.done}
+		p := &proposal{kind: record.Publish, key: strings.Clone(e.Key), origin: sv.origin(), done: sv.done}
 		p.version = Version{e.Version.Number, strings.Clone(e.Version.Epoch)}
 		p.message.Pub, p.message.Bytes = pub, int32(pub.Size()+messageOverhead)
 		p.message.Pub.change = pub.changesMessage()
@@ -90,7 +114,7 @@ func (sv *served) publishPlain(to RoomRef, pub Publication) {
 		sv.propose(to, item, rejected, "", frame)
 		return
 	}
-	p := &proposal{kind: record.Publish, origin: sv.from, done: sv.done}
+	p := &proposal{kind: record.Publish, origin: sv.origin(), done: sv.done}
 	p.message.frames[PlainFormat] = frame
 	p.message.Pub, p.message.Bytes = Publication{Data: frame[len(frame)-len(pub.Data):], Form: pub.Form}, int32(len(pub.Data)+messageOverhead)
 	h.propose(to, p, false)
@@ -103,7 +127,7 @@ func (sv *served) propose(to RoomRef, item *talkItem, rejected *Rejection, key s
 		return
 	}
 	p := item.proposal(sv.done)
-	p.key, p.origin = key, sv.from
+	p.key, p.origin = key, sv.origin()
 	if frame != nil && !item.masked {
 		p.message.frames[PlainFormat] = frame
 	}
@@ -112,8 +136,11 @@ func (sv *served) propose(to RoomRef, item *talkItem, rejected *Rejection, key s
 	sv.hub.proposeTalk(sv.hub.roomOfRefLocked(stripe, to), item, p)
 }
 
-// rejectChanged: others have changed the values meanwhile.
-var rejectChanged = &Rejection{Cause: causeChanged}
+// Rejections between nodes.
+var (
+	rejectChanged  = &Rejection{Cause: causeChanged}
+	rejectSlowMode = &Rejection{Cause: causeSlowMode}
+)
 
 // changeValues changes values if they are as the node that decided the change had them.
 func (sv *served) changeValues(entries []record.Entry) {

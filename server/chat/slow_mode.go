@@ -31,9 +31,10 @@ type publishCount struct {
 	n     int32
 }
 
-// SlowModeCount identifies a publication that slow mode has counted, so that UndoSlowMode can undo it. The zero value: not counted.
+// SlowModeCount identifies a publication that slow mode has counted, so that UndoSlowMode can undo it. Nil: not counted.
 type SlowModeCount struct {
-	room string
+	room string    // empty: undone. Guarded by Moderation.Mu
+	who  Publisher // constant, as the rest
 	by   [2]uint64 // keys of the publishers
 	at   [2]int64  // starts of their intervals; 0 for none
 }
@@ -79,12 +80,12 @@ func (m *Moderation) InSlowMode(room string) bool {
 
 // AllowInSlowMode counts a publication in a room. ok is false if slow mode does not allow it yet. If the publication fails for another
 // reason, undo the count with UndoSlowMode.
-func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount, ok bool) {
+func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w *SlowModeCount, ok bool) {
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	pause := m.slow[room].Nanoseconds()
 	if pause == 0 {
-		return SlowModeCount{}, true
+		return nil, true
 	}
 	table := m.slowMode.rooms[room]
 	if table == nil {
@@ -106,10 +107,10 @@ func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount
 			counts[i] = *before
 		}
 		if limits[i] > 0 && counts[i].n >= limits[i] {
-			return SlowModeCount{}, false
+			return nil, false
 		}
 	}
-	w = SlowModeCount{room: room, by: keys}
+	w = &SlowModeCount{room: room, who: by, by: keys}
 	for i, key := range keys {
 		if limits[i] == 0 {
 			continue
@@ -123,14 +124,15 @@ func (m *Moderation) AllowInSlowMode(by Publisher, room string) (w SlowModeCount
 	return w, true
 }
 
-// UndoSlowMode undoes the count of a publication that was not published.
-func (m *Moderation) UndoSlowMode(w SlowModeCount) {
-	if w.room == "" {
+// UndoSlowMode undoes the count of a publication that was not published. The second call for it does nothing.
+func (m *Moderation) UndoSlowMode(w *SlowModeCount) {
+	if w == nil {
 		return
 	}
 	m.Mu.Lock()
 	defer m.Mu.Unlock()
 	table := m.slowMode.rooms[w.room]
+	w.room = ""
 	if table == nil {
 		return
 	}

@@ -112,7 +112,7 @@ func TestARejectedPublicationStartsNoSlowModeWait(t *testing.T) {
 		}
 		*now = now.Add(time.Hour)
 	}
-	m.UndoSlowMode(SlowModeCount{})
+	m.UndoSlowMode(nil)
 }
 
 // A guest can become a new user at any time, so the guests at one address share a number of publications.

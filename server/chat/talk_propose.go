@@ -3,7 +3,6 @@ package chat
 import (
 	"time"
 
-	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
@@ -16,7 +15,7 @@ import (
 // ProposeTalk publishes in a durable chat room, as PublishTalk does in one in memory. Done is called as by Propose. It returns the room, whose
 // backlog has the publication; nil if nothing was proposed.
 func (h *Hub) ProposeTalk(to RoomRef, pub Publication, o PublishOptions, done Done) *Room {
-	done = traced(o.Trace, done)
+	done = h.Moderation.undoing(o.Slow, traced(o.Trace, done))
 	to = h.current(to)
 	if log := h.logOf(to.Options); log.forwards() {
 		return h.forwardPublication(log, to.Name, &pub, o, done)
@@ -50,7 +49,7 @@ func (h *Hub) proposePlainTalk(r *Room, op ws.Opcode, payload []byte, done Done)
 }
 
 // proposeDeletion is ProposeRedaction in a chat room. The room's lock is held, and is released.
-func (h *Hub) proposeDeletion(r *Room, what Redaction, author *ClientInfo, from link.Origin, done Done) *Room {
+func (h *Hub) proposeDeletion(r *Room, what Redaction, author *ClientInfo, from origin, done Done) *Room {
 	item, e := h.deletionOf(r, what, author)
 	if e != nil {
 		r.Stripe.Mu.Unlock()

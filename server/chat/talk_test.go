@@ -460,7 +460,7 @@ func TestADurableRoomBecomesAChatRoom(t *testing.T) {
 	pub := Publication{Data: []byte(`{"type":"edit","of":"m","text":"forged"}`), Form: FormJSON, Info: &ClientInfo{User: "eve"}}
 	h.Propose(h.RoomRef("d"), pub, PublishOptions{}, func(StreamPosition, *Rejection) {})
 	fake.Settle()
-	h.ProposeRedaction(Redaction{Channel: "d", Offset: 4}, nil, func(StreamPosition, *Rejection) {})
+	h.ProposeRedaction(Redaction{Channel: "d", Offset: 4}, nil, nil, func(StreamPosition, *Rejection) {})
 	fake.Settle()
 	again := newDurableHub(t, fake, durableChatRoom("d*", 10))
 	if got := messagesOf(again, "d"); !slices.Equal(got, []string{"m:better", "n:"}) {

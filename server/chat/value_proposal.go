@@ -72,6 +72,7 @@ func (vp *valueProposal) commitLocked(at valueAt) {
 // applyLocked applies changes, from the record at. The room's lock is held.
 func (vp *valueProposal) applyLocked(at valueAt) {
 	for _, v := range vp.changes {
+		vp.stripe.noteMarkerLocked(vp.values, v)
 		vp.values.set(v, at)
 	}
 	vp.stripe.dropValues(vp.values)

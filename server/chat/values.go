@@ -101,12 +101,15 @@ func (h *Hub) AdmitsUsers(room string) *Rejection {
 }
 
 // replayValue applies a value of the log.
-func (h *Hub) replayValue(b *valueBudget, at valueAt, e *record.Entry) {
+func (h *Hub) replayValue(du *Durable, at valueAt, e *record.Entry) {
 	in := h.Rooms.StripeOf(e.Room)
 	in.Mu.Lock()
 	defer in.Mu.Unlock()
-	rv, v := in.valuesOf(e.Room, b), Value{e.Key, e.Data}
-	b.bytes.Add(v.size(e.Room))
+	rv, v := in.valuesOf(e.Room, du.values), Value{e.Key, e.Data}
+	du.values.bytes.Add(v.size(e.Room))
+	if du.live.Load() && !du.replayed.resets {
+		in.noteMarkerLocked(rv, v)
+	}
 	rv.set(v, at)
 	in.dropValues(rv)
 }

@@ -74,23 +74,37 @@ func (p *Client) publish(op ws.Opcode, b []byte, now time.Duration) {
 		p.Close(fanout.ClosedTooBig, ws.CloseTooBig, "message too big for this room")
 	case !limiter.PerSecond(in.Options.Rate).Allow(&p.roomMessages, now, 1):
 		p.rejectFlood("too many messages for this room")
-	case !p.allowedBySlowMode(r.Name):
-		p.rejectFlood("too many messages: this room is in slow mode")
 	default:
-		fanout.AddTo(&p.ReceivedMessages, 1)
-		if r.Options().Durable {
-			hub.ProposePlain(r, op, b, p.proposed)
-			return
-		}
-		p.proposed(chat.StreamPosition{}, hub.PublishPlain(r, op, b))
+		p.publishSlowly(r, op, b)
 	}
 }
 
-// proposed closes the client if a publication was rejected by a chat room, or was not stored in a durable room: the protocol has no reply for
-// that.
+// publishSlowly publishes a message, unless slow mode does not allow it.
+func (p *Client) publishSlowly(r *chat.Room, op ws.Opcode, b []byte) {
+	hub := p.hub()
+	var slow *chat.SlowModeCount
+	if hub.Moderation.InSlowMode(r.Name) {
+		var ok bool
+		if slow, ok = hub.Moderation.AllowInSlowMode(chat.PublisherOf(&p.Conn, ""), r.Name); !ok {
+			p.proposed(chat.StreamPosition{}, chat.RejectSlowMode)
+			return
+		}
+	}
+	fanout.AddTo(&p.ReceivedMessages, 1)
+	if r.Options().Durable {
+		hub.ProposePlain(r, op, b, slow, p.proposed)
+		return
+	}
+	p.proposed(chat.StreamPosition{}, hub.PublishPlain(r, op, b))
+}
+
+// proposed closes the client if a publication was rejected by slow mode or a chat room, or was not stored in a durable room: the protocol has
+// no reply for that.
 func (p *Client) proposed(_ chat.StreamPosition, e *chat.Rejection) {
 	switch {
 	case e == nil:
+	case e == chat.RejectSlowMode:
+		p.rejectFlood("too many messages: this room is in slow mode")
 	case e.Cause == chat.CauseInvalid, e.Cause == chat.CauseDenied:
 		p.Close(fanout.ClosedDenied, ws.ClosePolicy, "this is a chat room: "+e.Detail)
 	default:
@@ -107,16 +121,6 @@ func publishDenial(o *chat.Options) string {
 		return "plain clients may not publish in this room (publish-proxy): connect to " + chat.SessionPath
 	}
 	return "plain clients may not publish in this room (publish): connect to " + chat.SessionPath + " with a token"
-}
-
-// allowedBySlowMode reports whether the slow mode of the room allows a message now.
-func (p *Client) allowedBySlowMode(room string) bool {
-	m := p.hub().Moderation
-	if !m.InSlowMode(room) {
-		return true
-	}
-	_, ok := m.AllowInSlowMode(chat.PublisherOf(&p.Conn, ""), room)
-	return ok
 }
 
 func (p *Client) rejectFlood(what string) { p.End(fanout.ClosedRate, what) }

@@ -16,7 +16,7 @@ import (
 type charge struct {
 	room string
 	rate limiter.Rate // of the room
-	slow chat.SlowModeCount
+	slow *chat.SlowModeCount
 }
 
 // charge charges a publication in a room. If a limit is exceeded, it replies to the command with an error, and ok is false. Called on the

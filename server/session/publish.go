@@ -42,7 +42,7 @@ func (s *Session) publish(id uint32, req *protocol.PublishRequest) {
 
 // publishNow publishes without further checks, and replies. In a durable room the reply is sent when the publication is on disk.
 func (s *Session) publishNow(id uint32, in chat.RoomRef, pub chat.Publication, o chat.PublishOptions, charged charge) {
-	o.Trace = s.Sessions.Tracer.Publication(context.Background(), in.Name, pub.Bytes())
+	o.Trace, o.Slow = s.Sessions.Tracer.Publication(context.Background(), in.Name, pub.Bytes()), charged.slow
 	if in.Options.IsChat() {
 		s.publishTalk(id, in, pub, o, charged)
 		return

@@ -104,7 +104,7 @@ func (s *Session) recordRedaction(r chat.Redaction, author *chat.ClientInfo, e *
 
 // proposeRedaction redacts in a durable room. The reply is sent when the redaction is on disk.
 func (s *Session) proposeRedaction(id uint32, r chat.Redaction, author *chat.ClientInfo, charged charge) {
-	s.watchBacklog(s.Sessions.ProposeRedaction(r, author, func(at chat.StreamPosition, e *chat.Rejection) {
+	s.watchBacklog(s.Sessions.ProposeRedaction(r, author, charged.slow, func(at chat.StreamPosition, e *chat.Rejection) {
 		s.recordRedaction(r, author, e)
 		if at.Offset == 0 {
 			s.Conn.Poller().Post(func() { s.refund(charged) })
