@@ -22,7 +22,7 @@ describe("connection", () => {
       const b = await Chat.open(t, own.url, { cutOff: true });
       await Promise.all([a.connected(), b.connected()]);
       await a.say("before");
-      await b.hears(1);
+      await Promise.all([a, b].map((chat) => chat.hears(1))); // what a has not heard, it would send again
 
       await end(own);
       relay.closed = true;
@@ -54,7 +54,7 @@ describe("connection", () => {
     await Promise.all([a.connected(), b.connected()]);
     await a.say("one");
     await a.say("two");
-    await b.hears(2);
+    await Promise.all([a, b].map((chat) => chat.hears(2)));
     await own.kill();
     await Promise.all([a, b].map((chat) => chat.lost()));
     own = await Server.start(binary, own.port);
@@ -263,7 +263,7 @@ describe("connection", () => {
     await a.say("mine");
     await b.hears(1);
     await b.say("yours");
-    await a.hears(2);
+    await Promise.all([a, b].map((chat) => chat.hears(2)));
     await first.kill();
     await a.until(async () => !/^Connected$/.test(await a.page.textContent("#status")), "the page notices no end");
     const second = await Server.start(binary, port, ...flags);

@@ -11,6 +11,7 @@ const { isHead } = await load("src/log/groups.ts");
 const { nameOf } = await load("src/room/content.ts");
 const { Message } = await load("src/room/message.ts");
 const { versionsOf } = await load("src/room/edits.ts");
+const { Outbox } = await load("src/room/outbox.ts");
 
 const reader = {
   me: "me",
@@ -273,5 +274,35 @@ describe("the texts of an edited message", () => {
     const history = [first, ...Array.from({ length: 5_000 }, (_, i) => [i + 2, "bob", "chatter"])];
     assert.equal((await versions("chat", { text: "two", edited: 150 }, history)).requests, 2);
     assert.equal((await versions("chat", { text: "two", edited: 5_000 }, history)).requests, 10);
+  });
+});
+
+describe("the outbox", () => {
+  it("leaves time for the end of a connection that takes nothing more, and publishes on the next one", async () => {
+    globalThis.addEventListener ??= () => {};
+    let tries = 0;
+    let isClosing = true;
+    const sent = [];
+    const room = {
+      name: "r", inside: true, timeline: new Timeline(),
+      publish: async (data) => {
+        if (++tries > 1_000) {
+          room.inside = false; // or the test would never end
+        }
+        if (isClosing) {
+          throw new Error("not connected");
+        }
+        sent.push(data);
+      },
+    };
+    const outbox = new Outbox({ connection: { rename: async () => {} }, identity: { user: "me", name: "Me", isGuest: true }, notice() {} });
+    outbox.put(room, { id: "a", text: "hi" });
+    await new Promise((resolve) => { setTimeout(resolve); }); // a task: the browser reports the end of a connection in one
+    assert.equal(tries, 1);
+    isClosing = false;
+    for (const end = Date.now() + 60_000; sent.length === 0 && Date.now() < end;) {
+      await new Promise((resolve) => { setTimeout(resolve, 10); });
+    }
+    assert.deepEqual(sent, [{ id: "a", text: "hi" }]);
   });
 });

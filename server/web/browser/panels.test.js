@@ -55,15 +55,19 @@ describe("the list of rooms", () => {
       await chat.hears(1);
       await go(chat, second);
       await chat.page.evaluate((dir) => { document.documentElement.dir = dir; }, direction);
-      const row = chat.page.locator(`.room[data-room="${first}"]`);
-      await row.filter({ hasText: "a line of Latin letters" }).waitFor();
-      const [starts, ends] = await row.locator(".s").evaluate((line) => {
+      // The list is made anew at each change: what is measured has to be what was found.
+      const measured = await chat.page.waitForFunction((room) => {
+        const line = document.querySelector(`.room[data-room="${room}"] .s`);
+        if (line === null || !line.textContent.includes("a line of Latin letters")) {
+          return null;
+        }
         const at = document.createRange();
         at.setStart(line.firstChild, 0);
         at.setEnd(line.firstChild, 1);
         const [letter, box] = [at.getBoundingClientRect(), line.getBoundingClientRect()];
-        return [letter.left - box.left, line.scrollWidth > line.clientWidth];
-      });
+        return { starts: letter.left - box.left, ends: line.scrollWidth > line.clientWidth };
+      }, first);
+      const { starts, ends } = await measured.jsonValue();
       assert.ok(starts >= 0 && starts < 2 && ends, `the first letter is ${starts} px from the left edge of its line`);
     });
   }
@@ -221,6 +225,12 @@ describe("panels", () => {
     await owner.name("Olive");
     await owner.page.click("#more");
     await owner.page.getByRole("menuitem", { name: "Create this room" }).click();
+    await owner.until(async () => {
+      await owner.page.click("#more");
+      const offered = await owner.page.getByRole("menuitem", { name: "Create this room" }).count();
+      await owner.page.keyboard.press("Escape");
+      return offered === 0;
+    }, "the room is not created");
     return owner;
   }
 

@@ -1,1 +1,1 @@
-import"./chunk-AFA4EELI.js";
+import"./chunk-CM2R5QRV.js";

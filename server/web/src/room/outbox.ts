@@ -12,6 +12,7 @@ import type { Room } from "./room";
 const key = "throng.unsent";
 const maxStored = 200; // items
 const writeDelay = 100; // ms from a change until it is stored
+const closingDelay = 100; // ms until the next try on a connection that takes nothing: without a delay the page would never notice its end
 
 interface Item {
   room: string;
@@ -106,7 +107,7 @@ export class Outbox {
     }
     this.#flushing.delete(room.name);
     if (isOver && room.inside) {
-      void this.flush(room); // a new connection opened before the end of the old one was noticed here
+      setTimeout(() => void this.flush(room), closingDelay); // the connection closes, or a new one opened before the end of the old one was noticed here
     }
   }
 

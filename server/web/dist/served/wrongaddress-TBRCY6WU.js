@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-45A2GZY7.js";import{a as m}from"./chunk-EDPODIOX.js";import"./chunk-QTE7W3RY.js";import"./chunk-NGZVCKMQ.js";import{$ as s,h as o,q as r}from"./chunk-AFA4EELI.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
