@@ -28,7 +28,7 @@ recovery = true
 func returning(ctx context.Context, s *setup, parse func() error) (err error) {
 	connections := s.flags.Int("connections", 10_000, "clients of the node that ends; as many are on each of the others")
 	room := s.flags.String("room", "d:return", "d:NAME for a durable room, m:NAME for one in memory")
-	rate := s.flags.Int("rate", 10, "publications a second")
+	rate := s.flags.Int("rate", 1, "publications a second; each reaches three times the connections")
 	drain := s.flags.Bool("stop", false, "stop the node gracefully instead of kill -9")
 	jitter := s.flags.Duration("jitter", 0, "spread the reconnects over this time")
 	seconds := s.flags.Int("seconds", 60, "length of the run; the node ends after a quarter of it")
