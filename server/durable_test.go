@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,6 +14,8 @@ import (
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/home"
+	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -272,4 +275,62 @@ func readiness(t *testing.T, s *Server) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// A repetition, and a redaction of what is being redacted, wait for the first. They are rejected if its append has failed, also before the
+// proposals of that append are discarded. Before, they were acknowledged then.
+func TestARepetitionOfALostPublicationIsRejected(t *testing.T) {
+	t.Parallel()
+	cfg, fake := DefaultConfig(), brokertest.New(brokertest.Options{Seed: 1})
+	cfg.Rooms = append(cfg.Rooms, durableRoom("d*"))
+	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
+	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
+	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20, Retry: 1})
+	fake.StepUntil(func() {
+		if err := h.Durable.Open(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	answers := map[string]string{}
+	done := func(name string) chat.Done {
+		return func(at chat.StreamPosition, e *chat.Rejection) {
+			answers[name] = "acknowledged"
+			if e != nil {
+				answers[name] = "rejected"
+			}
+		}
+	}
+	publish := func(name, key string) {
+		pub, _ := session.PublicationOf([]byte(name))
+		h.Propose(h.RoomRef("d"), pub, chat.PublishOptions{IdempotencyKey: key}, done(name))
+	}
+	publish("stored", "")
+	fake.Settle()
+	fake.Faults(brokertest.Faults{Lose: 1})
+	_, now, _ := h.Read("d", nil, -1, 1, false)
+	what := chat.Redaction{Channel: "d", Offset: now.Offset, Epoch: now.Epoch}
+	publish("lost", "k")
+	h.ProposeRedaction(what, nil, nil, done("redaction"))
+	fake.Settle()
+	if state, _ := h.Durable.Status(); state != home.Failed {
+		t.Fatalf("got the state %v, want a failed append", state)
+	}
+	if answers["stored"] != "acknowledged" || answers["lost"] != "" || answers["redaction"] != "" {
+		t.Fatalf("got %v, want the answers to wait for the log", answers)
+	}
+	publish("again", "k")
+	h.ProposeRedaction(what, nil, nil, done("redacted again"))
+	if answers["again"] != "rejected" || answers["redacted again"] != "rejected" {
+		t.Errorf("got %v, want what repeats a lost proposal rejected", answers)
+	}
+	fake.Faults(brokertest.Faults{})
+	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	publish("at last", "k")
+	fake.Settle()
+	if answers["lost"] != "rejected" || answers["redaction"] != "rejected" || answers["at last"] != "acknowledged" {
+		t.Errorf("got %v, want the lost ones rejected, and a later repetition stored", answers)
+	}
+	if _, now, _ = h.Read("d", nil, -1, 1, false); now.Offset != 2 {
+		t.Errorf("got the offset %d, want 2", now.Offset)
+	}
 }

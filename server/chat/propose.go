@@ -159,10 +159,13 @@ func (h *Hub) proposed(p *proposal, e *Rejection) *Room {
 // barrierLocked makes p a barrier and releases the room's lock, which is held. at is the position for Done, zero for that of the room.
 func (h *Hub) barrierLocked(p *proposal, at StreamPosition) {
 	p.kind, p.at = 0, at
-	now := p.room.durable.log.Barrier(p)
+	now, err := p.room.durable.log.Barrier(p)
 	h.releaseLocked(p.room)
 	p.room.Stripe.Mu.Unlock()
-	if now {
+	switch {
+	case err != nil:
+		p.finish(StreamPosition{}, h.addedOrRejected(err))
+	case now:
 		h.pass(p)
 	}
 }

@@ -71,22 +71,24 @@ func (h *Home) newBatch() *batch {
 }
 
 // Barrier passes p to Rooms.Commit after all proposals that were added before are committed, or to Rooms.Discard. now is true if there are
-// none: then p is passed to neither.
-func (h *Home) Barrier(p Proposal) (now bool) {
+// none: then p is passed to neither. Nor is it if Barrier returns ErrNotReady: an append may have failed, and its proposals are not discarded yet.
+func (h *Home) Barrier(p Proposal) (now bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := h.open
 	switch {
+	case h.state != Ready:
+		return false, ErrNotReady
 	case b != nil:
 	case len(h.full) > 0:
 		b = h.full[len(h.full)-1]
 	case len(h.appended) > 0:
 		b = h.appended[len(h.appended)-1]
 	default:
-		return true
+		return true, nil
 	}
 	b.after = append(b.after, p)
-	return false
+	return false, nil
 }
 
 // Kick appends records while fewer than broker.MaxAppends are open. Any goroutine may call it, without locks. It does not block.

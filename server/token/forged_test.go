@@ -275,11 +275,11 @@ func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 	defer set.Close()
 	cfg := config()
 	cfg.JWKSURL = set.URL + "/keys"
-	v := verifier(t, cfg)
+	v, start := verifier(t, cfg), time.Now()
 	running(t, v)
-	for deadline := time.Now().Add(time.Minute); v.rules.Load().set.fetched.Load() == nil; time.Sleep(time.Millisecond) {
+	for deadline := start.Add(time.Minute); v.rules.Load().set.fetched.Load() == nil; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the set is not fetched within 10 s")
+			t.Fatal("the set is not fetched within a minute")
 		}
 	}
 	late := time.Now().Add(time.Hour) // the set is old then: a token with an unknown key starts a fetch
@@ -311,8 +311,8 @@ func TestGHSA_j77h_rr39_c552_NoRequestForAToken(t *testing.T) {
 	if accepted != 0 || atTrap.Load() != 0 {
 		t.Errorf("got %d tokens accepted and %d requests to their addresses, want none", accepted, atTrap.Load())
 	}
-	if n := atSet.Load(); n != 1 {
-		t.Errorf("got %d requests for the set in less than 10 s, want 1", n)
+	if n, most := atSet.Load(), 1+int64(time.Since(start)/refreshPause); n < 1 || n > most {
+		t.Errorf("got %d requests for the set, want 1 to %d: one in %v", n, most, refreshPause)
 	}
 	// The trap works: a verifier with its address fetches from it.
 	cfg.JWKSURL = trap.URL
