@@ -13,35 +13,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/throng-chat/throng/cmd/throng/packaging/binary"
 )
 
-var throngBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "throng-charts-test-")
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "throng"), "./cmd/throng")
-	build.Dir = "../../../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return filepath.Join(dir, "throng"), nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary, err := throngBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(binary))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m) }
 
 // environment returns the variables of a container by their names. Those from a field of the pod are empty.
 func environment(c corev1.Container) map[string]string {
@@ -88,11 +69,11 @@ func newNode(t *testing.T, manifests map[string]string, n int) *node {
 // command runs throng with the settings of the pod, and no others.
 func (nd *node) command(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	binary, err := throngBinary()
+	throng, err := binary.Throng()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, throng, args...)
 	cmd.Dir = nd.dir
 	cmd.Env = []string{"PATH=/usr/bin", "STATE_DIRECTORY=" + nd.dir}
 	for name, value := range nd.env {

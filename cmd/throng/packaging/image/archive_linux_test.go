@@ -7,47 +7,26 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/throng-chat/throng/cmd/throng/packaging/binary"
 )
 
 const testEpoch = 1_700_000_000
 
-// throngBinary is throng for this machine.
-var throngBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "throng-image-test-")
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "throng"), "./cmd/throng")
-	build.Dir = "../../../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return filepath.Join(dir, "throng"), nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary, err := throngBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(binary))
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m) }
 
 // newArchive writes an archive with images for this machine and for another one.
 func newArchive(t *testing.T) string {
 	t.Helper()
-	binary, err := throngBinary()
+	throng, err := binary.Throng()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +37,7 @@ func newArchive(t *testing.T) string {
 	t.Setenv("SOURCE_DATE_EPOCH", fmt.Sprint(testEpoch))
 	out := filepath.Join(t.TempDir(), "image.tar")
 	err = run([]string{
-		"--version", "1.2.3", "--commit", "abc", "--license", "../../../../LICENSE", "--out", out, runtime.GOARCH + "=" + binary, otherArch() + "=" + other,
+		"--version", "1.2.3", "--commit", "abc", "--license", "../../../../LICENSE", "--out", out, runtime.GOARCH + "=" + throng, otherArch() + "=" + other,
 	})
 	if err != nil {
 		t.Fatal(err)
