@@ -19,8 +19,8 @@ type Event = webhook.Request
 // Reply is the answer to an event that waits for one: an error, a disconnect, or a result.
 type Reply = webhook.Reply
 
-// embedded is the caller of Call: it may call all methods.
-var embedded = api.NewCaller("embedded", api.RoleAll)
+// program is the caller of Call: it may call all methods.
+var program = api.NewCaller("embedded", api.RoleAll)
 
 // CallError is the error of a method of the server API (docs/codes.md).
 type CallError struct {
@@ -48,7 +48,7 @@ func (s *Server) Call(ctx context.Context, method string, params, result any) er
 	if err != nil {
 		return fmt.Errorf("%s: parameters: %w", method, err)
 	}
-	answer, e := s.api.CallJSON(api.As(ctx, embedded, ""), method, text)
+	answer, e := s.api.CallJSON(api.As(ctx, program, ""), method, text)
 	switch {
 	case e != nil && errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("%s: %w", method, ctx.Err())

@@ -2,16 +2,19 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/throng-chat/throng/server"
+	"github.com/throng-chat/throng/server/chat"
 )
 
 // A server on ports of its own, in a program that publishes.
@@ -86,6 +89,64 @@ func ExampleServer_Handler() {
 	web.Close()
 	// Output:
 	// good day <nil>
+	// <nil>
+}
+
+// The program receives a room, as its members do.
+func ExampleServer_Subscribe() {
+	cfg := server.DefaultConfig()
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"
+	news := chat.DefaultRoom()
+	news.Pattern, news.HistorySize, news.HistoryTTL = "news", 100, time.Hour
+	cfg.Rooms = append(cfg.Rooms, news)
+	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	ready := make(chan struct{})
+	srv.Ready = func() { close(ready) }
+	go func() { ended <- srv.Run(ctx) }()
+	<-ready
+
+	type article struct{ Title string }
+	enough := errors.New("enough")
+	archive := func(p server.Publication, a article) error { // may block: the clients do not wait for it
+		fmt.Println(p.Position.Offset, a.Title)
+		if p.Position.Offset == 2 {
+			return enough
+		}
+		return nil
+	}
+	sub, err := srv.Subscribe(ctx, "news", server.SubscribeOptions{}, server.Typed(archive))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, title := range []string{"Good day", "Good night"} {
+		if err := srv.Publish(ctx, "news", article{title}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	<-sub.Done()
+	fmt.Println(sub.Err())
+
+	// Another subscription continues behind a position, if the history has it.
+	again, err := srv.Subscribe(ctx, "news", server.SubscribeOptions{Since: new(sub.Position())}, func(p server.Publication) error {
+		fmt.Println(p.Position.Offset, string(p.Data))
+		return enough
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-again.Done()
+	stop()
+	fmt.Println(<-ended)
+	// Output:
+	// 1 Good day
+	// 2 Good night
+	// enough
+	// 2 {"Title":"Good night"}
 	// <nil>
 }
 

@@ -29,6 +29,7 @@ func (s *Server) Run(ctx context.Context) error {
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
 	abandon := func(err error) error { // before anything is served
+		s.subscriptions.Stop(0)
 		stopFetching()
 		owners.Wait()
 		return errors.Join(err, s.closeListeners(), closeData(s.engine))
@@ -42,6 +43,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions); err != nil || ctx.Err() != nil {
 		return abandon(ended(ctx, err))
 	}
+	s.subscriptions.Start()
 	if s.Ready != nil {
 		s.Ready()
 	}
@@ -196,5 +198,6 @@ func (s *Server) shutdown() {
 	s.sessions.WaitEmpty(time.Second)
 	s.sessions.Hooks.Flush(max(drain-time.Since(start), time.Second))
 	s.sessions.Notices.FlushPush(max(drain-time.Since(start), time.Second))
+	s.subscriptions.Stop(max(drain-time.Since(start), time.Second))
 	s.log.Info("stopped", "after", time.Since(start).Round(time.Millisecond).String(), "closed", notified-int64(cut), "cut", cut)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/edge"
+	"github.com/throng-chat/throng/server/embedded"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/live"
 	"github.com/throng-chat/throng/server/logqueue"
@@ -54,7 +55,8 @@ type Server struct {
 	reloads  reloads
 	audit    *audit.Log // nil if it is off
 
-	consumers *consumers // nil if none is configured
+	consumers     *consumers // nil if none is configured
+	subscriptions *embedded.Subscriptions
 }
 
 // New checks the config and opens the ports. It accepts no connection before Run. An error that wraps syscall.EADDRINUSE names the address in
@@ -100,6 +102,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 	s.sessions.SetAudit(s.audit)
 	s.api = api.New(s.sessions, api.Config{Access: cfg.apiAccess(), Audit: s.audit, Version: cfg.Version})
 	s.consumers = newConsumers(&cfg, s.api, s.metrics, log)
+	s.subscriptions = embedded.New(s.sessions.Hub, s.metrics)
 	s.reloads.log, s.reloads.metrics, s.reloads.draining, s.reloads.audit = log, s.metrics, s.sessions.Draining.Load, s.audit
 	s.reloads.certificates, s.reloads.prepare = s.ReloadCertificates, s.prepare
 	s.reloads.start(loaded)

@@ -16,7 +16,7 @@ type apiKick struct {
 
 func (ak *apiKick) do(ctx context.Context, a *API) (any, *protocol.Error) {
 	if ak.Channel != "" {
-		if e := a.checkRoom(ak.Channel); e != nil {
+		if e := a.CheckRoom(ak.Channel); e != nil {
 			return nil, e
 		}
 	}

@@ -119,7 +119,7 @@ func (ap *apiPublication) publish(ctx context.Context, a *API, room string, pub 
 // begin publishes in a room, after its backlog is below the limit again. The result waits until the publication is on disk, if the room is
 // durable, and returns its position.
 func (ap *apiPublication) begin(ctx context.Context, a *API, room string, pub chat.Publication) (waiting, *protocol.Error) {
-	if e := a.checkRoom(room); e != nil {
+	if e := a.CheckRoom(room); e != nil {
 		return nil, e
 	}
 	in := a.sessions.RoomRef(room)

@@ -23,9 +23,9 @@ func validRoom(name string) *protocol.Error {
 	return nil
 }
 
-// checkRoom is validRoom, and returns error 107 for a direct chat room whose users are not in order. room_delete does not use it: such a
+// CheckRoom is validRoom, and returns error 107 for a direct chat room whose users are not in order. room_delete does not use it: such a
 // room may have data of an earlier version.
-func (a *API) checkRoom(name string) *protocol.Error {
+func (a *API) CheckRoom(name string) *protocol.Error {
 	if e := validRoom(name); e != nil {
 		return e
 	}
@@ -39,7 +39,7 @@ type apiRoom struct {
 
 // checkAvailable returns an error if the name is invalid, the options of the room exclude the action, or it is not permitted.
 func (r *apiRoom) checkAvailable(a *API, action chat.Action) *protocol.Error {
-	if e := a.checkRoom(r.Channel); e != nil {
+	if e := a.CheckRoom(r.Channel); e != nil {
 		return e
 	}
 	in := a.sessions.RoomRef(r.Channel)

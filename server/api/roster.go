@@ -25,7 +25,7 @@ type apiNewRoom struct {
 }
 
 func (nr *apiNewRoom) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(nr.Channel); e != nil {
+	if e := a.CheckRoom(nr.Channel); e != nil {
 		return nil, e
 	}
 	done, wait := awaitProposal()
@@ -34,7 +34,7 @@ func (nr *apiNewRoom) do(ctx context.Context, a *API) (any, *protocol.Error) {
 }
 
 func (ri *apiRoomInfo) update(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(ri.Channel); e != nil {
+	if e := a.CheckRoom(ri.Channel); e != nil {
 		return nil, e
 	}
 	done, wait := awaitProposal()
@@ -150,8 +150,8 @@ func parseRole(name string) (roster.Role, *protocol.Error) {
 // change changes members, and ends the subscriptions that the new roles do not allow.
 func (am *apiMembers) change(ctx context.Context, a *API, c chat.MemberChange) (any, *protocol.Error) {
 	switch {
-	case a.checkRoom(am.Channel) != nil:
-		return nil, a.checkRoom(am.Channel)
+	case a.CheckRoom(am.Channel) != nil:
+		return nil, a.CheckRoom(am.Channel)
 	case len(am.Users) == 0 || len(am.Users) > chat.MaxMemberChange:
 		return nil, badRequest("users: want 1 to %d", chat.MaxMemberChange)
 	}
@@ -193,7 +193,7 @@ type apiMemberList struct {
 }
 
 func (ml *apiMemberList) do(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(ml.Channel); e != nil {
+	if e := a.CheckRoom(ml.Channel); e != nil {
 		return nil, e
 	}
 	if e := ml.check(); e != nil {

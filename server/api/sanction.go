@@ -27,7 +27,7 @@ func (p *apiSanction) check(a *API, now time.Time) (until time.Time, e *protocol
 		return until, e
 	}
 	if p.Channel != "" {
-		if e := a.checkRoom(p.Channel); e != nil {
+		if e := a.CheckRoom(p.Channel); e != nil {
 			return until, e
 		}
 	}
@@ -106,7 +106,7 @@ type apiSlowMode struct {
 }
 
 func (asm *apiSlowMode) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(asm.Channel); e != nil {
+	if e := a.CheckRoom(asm.Channel); e != nil {
 		return nil, e
 	}
 	if most := int64(chat.MaxSlowMode / time.Second); asm.Seconds < 0 || asm.Seconds > most {

@@ -36,7 +36,7 @@ type apiBool struct {
 func (flag *apiBool) isTrue() bool { return flag != nil && flag.Value }
 
 func (su *apiSubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(su.Channel); e != nil {
+	if e := a.CheckRoom(su.Channel); e != nil {
 		return nil, e
 	}
 	info, e := either("info", su.Info, su.B64Info)
@@ -73,7 +73,7 @@ type apiUnsubscribe struct {
 }
 
 func (au *apiUnsubscribe) do(ctx context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(au.Channel); e != nil {
+	if e := a.CheckRoom(au.Channel); e != nil {
 		return nil, e
 	}
 	return emptyResult{}, au.command(ctx, a, chat.TargetedCommand{Command: chat.Unsubscribe{Room: au.Channel, Cause: chat.EndedByApplication}})

@@ -17,7 +17,7 @@ type apiTimeline struct {
 }
 
 func (at *apiTimeline) do(_ context.Context, a *API) (any, *protocol.Error) {
-	if e := a.checkRoom(at.Channel); e != nil {
+	if e := a.CheckRoom(at.Channel); e != nil {
 		return nil, e
 	}
 	if !a.sessions.RoomRef(at.Channel).Options.IsChat() {

@@ -39,8 +39,8 @@ func (h *Hub) expireStripeLocked(in *Stripe, now wheel.Tick) {
 		case !r.isEmpty():
 			r.scheduled = true
 			in.retention.File(r, r.oldest()+r.HistoryTTL()+1)
-		case r.Members+r.remote > 0, r.durable != nil && r.durable.pending > 0:
-			// The last member to leave releases the room, or the last commit.
+		case r.inUse(), r.durable != nil && r.durable.pending > 0:
+			// The last member or listener to leave releases the room, or the last commit.
 		default:
 			h.deleteLocked(r)
 		}

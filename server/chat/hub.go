@@ -22,6 +22,7 @@ type Hub struct {
 	Sanctions  *Sanctions // changes Moderation
 	formats    Formats
 	Tracer     *tracing.Tracer // set before the first publication; nil if traces are off
+	Watchers   watchers        // of the program that contains the server
 
 	settings atomic.Pointer[Settings]
 

@@ -70,6 +70,7 @@ func (h *Hub) JoinRooms(c *fanout.Conn, requests []*JoinRequest, reply fanout.La
 		h.Metrics.Subscriptions.Inc()
 		wake |= c.Shard.Push(fanout.Job{Do: fanout.JoinTopic, Member: &q.Membership.Member, NeedsFull: q.needsFull && q.WithDelta})
 		wake |= h.sendOrQueueLocked(q.Membership.Room, q.Membership.Info, true)
+		h.Watchers.Note(ClientJoined, c, q.Membership.Room.Name, q.Membership.Info)
 	}
 	h.Rooms.unlock(stripes)
 	h.Wake(wake)

@@ -20,6 +20,7 @@ func (h *Hub) leaveLocked(m *Membership) (wake uint64) {
 	h.unlistLocked(m, r)
 	wake |= m.Conn.Shard.Push(fanout.Job{Do: fanout.LeaveTopic, Member: &m.Member})
 	wake |= h.sendOrQueueLocked(r, m.Info, false)
+	h.Watchers.Note(ClientLeft, m.Conn, r.Name, m.Info)
 	h.releaseLocked(r)
 	return wake
 }

@@ -48,6 +48,8 @@ func (h *Hub) JoinPlain(m *fanout.Member, name string, f fanout.Format, reservat
 	}
 	m.Topic = r.TopicLocked(m.Conn.Shard, f)
 	m.Topic.Members++
+	h.Watchers.Note(ClientConnected, m.Conn, "", nil)
+	h.Watchers.Note(ClientJoined, m.Conn, r.Name, nil)
 	wake := h.Register(m.Conn, m, hello, early)
 	if r.Options().Rewind > 0 {
 		wake |= h.rewindPlainLocked(r, m.Conn)
@@ -63,6 +65,8 @@ func (h *Hub) LeavePlain(m *fanout.Member) {
 	defer r.Stripe.Mu.Unlock()
 	h.addMemberLocked(r, -1)
 	m.Topic.Members--
+	h.Watchers.Note(ClientLeft, m.Conn, r.Name, nil)
+	h.Watchers.Note(ClientDisconnected, m.Conn, "", nil)
 	h.releaseLocked(r)
 }
 

@@ -167,7 +167,7 @@ func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPos
 	return at, h.postLocked(r, m)
 }
 
-// postLocked posts m to the members of r, and returns the shards to wake. The room's lock is held.
+// postLocked posts m to the members and the listeners of r, and returns the shards to wake. The room's lock is held.
 func (h *Hub) postLocked(r *Room, m *Message) (wake uint64) {
 	m.Room = r
 	if r.Options().Delta {
@@ -178,6 +178,11 @@ func (h *Hub) postLocked(r *Room, m *Message) (wake uint64) {
 		}
 	}
 	wake = r.PostLocked(m)
+	if !m.sdkOnly {
+		for _, li := range r.listeners {
+			li.offer(&m.Pub, r.History.Epoch)
+		}
+	}
 	if m.trace != nil {
 		wake |= h.traceLocked(r, m.trace)
 	}

@@ -129,7 +129,7 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	}
 	switch last := r.History.LastOffset; {
 	case e.Offset == 0: // it is not in the history
-		if r.Members == 0 || !d.log.live.Load() {
+		if !r.receives() || !d.log.live.Load() {
 			return 0
 		}
 		pub := publicationOf(e, d.log.infoOf(e.Info))
@@ -171,7 +171,7 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	case isOrphan || said != nil && said.Kind == timeline.Edit:
 		h.keepOrphanLocked(in, r, &pub, said)
 	}
-	if r.Members == 0 || d.log.replayed.resets {
+	if !r.receives() || d.log.replayed.resets {
 		return wake
 	}
 	return wake | h.postLocked(r, &Message{Pub: pub, Bytes: int32(pub.Size() + messageOverhead)})

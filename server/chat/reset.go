@@ -69,12 +69,15 @@ func (h *Hub) endPositions(du *Durable) {
 	h.Wake(wake)
 }
 
-// endPositionsLocked ends the memberships of a room that need a position. The room's lock is held; pass the result to Wake.
+// endPositionsLocked ends the memberships of a room that need a position. Listeners continue in the history. The room's lock is held; pass the result to Wake.
 func (r *Room) endPositionsLocked() (wake uint64) {
 	for _, t := range r.Topics {
 		if t.Members > 0 {
 			wake |= t.Shard.Push(fanout.Job{Do: fanout.CallBack, Call: func() { t.Gap(t.Shard) }})
 		}
+	}
+	for _, li := range r.listeners {
+		li.fallBehind()
 	}
 	return wake
 }

@@ -31,6 +31,7 @@ type Room struct {
 	scheduled bool            // in Stripe.retention
 	durable   *durableRoom    // nil for a room in memory; the pointer is constant after the room is in the room table
 	talk      *talkRoom       // nil for a room of another kind; the pointer is constant
+	listeners []*Listener     // of the program that contains the server
 }
 
 // WheelLinks implements the interface of the timing wheel.
@@ -47,9 +48,15 @@ func NewRoom(in *Stripe, name string, options *Options, shards int) *Room {
 // Options returns the options of now. Any goroutine may call it. They stay the same while the room's lock is held.
 func (r *Room) Options() *Options { return r.options.Load() }
 
-// hasOnlyPlainMembers reports whether a room has only plain members without compression, no history and no deltas. The room's lock is held.
+// inUse reports whether a room has members, of any node, or listeners. The room's lock is held.
+func (r *Room) inUse() bool { return r.Members+r.remote > 0 || len(r.listeners) > 0 }
+
+// receives reports whether a room has members of this node or listeners. The room's lock is held.
+func (r *Room) receives() bool { return r.Members > 0 || len(r.listeners) > 0 }
+
+// hasOnlyPlainMembers reports whether a room has only plain members without compression, no listener, no history and no deltas. The room's lock is held.
 func (r *Room) hasOnlyPlainMembers() bool {
-	if o := r.Options(); o.HistorySize > 0 || o.Delta {
+	if o := r.Options(); o.HistorySize > 0 || o.Delta || len(r.listeners) > 0 {
 		return false
 	}
 	for _, p := range r.Topics {

@@ -40,13 +40,13 @@ func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 	return r
 }
 
-// releaseLocked releases a room without members: at once if it has no publications, else when they have expired. The room's lock is held.
+// releaseLocked releases a room without members and listeners: at once if it has no publications, else when they have expired. The room's lock is held.
 func (h *Hub) releaseLocked(r *Room) {
 	if r.Members == 0 {
 		h.discardEventsLocked(r)
 	}
 	switch {
-	case r.Members+r.remote > 0 || r.Stripe.rooms[r.Name] != r || r.durable != nil && r.durable.pending > 0:
+	case r.inUse() || r.Stripe.rooms[r.Name] != r || r.durable != nil && r.durable.pending > 0:
 	case !r.isEmpty():
 		r.DeltaBase = nil
 		h.scheduleExpiryLocked(r)

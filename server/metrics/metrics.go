@@ -28,6 +28,8 @@ type Metrics struct {
 	APIRequests      *prometheus.CounterVec
 	Recovered        prometheus.Counter
 	Unrecovered      prometheus.Counter
+	EmbeddedGaps     prometheus.Counter // of subscriptions of the program
+	EmbeddedLost     prometheus.Counter
 	Rewinds          prometheus.Counter
 	ShortRewinds     prometheus.Counter
 	Closes           []prometheus.Counter // by fanout.Reason
@@ -200,6 +202,8 @@ func (m *Metrics) ofClients() {
 	m.Searches = Searches{searches.WithLabelValues("done"), searches.WithLabelValues("canceled"), searches.WithLabelValues("rejected")}
 	rewinds := m.counters("throng_rewinds_total",
 		"Joins with the option rewind, by whether all publications of the option were sent (yes), or a limit of bytes excluded some (no).", "complete")
+	m.EmbeddedGaps = m.counter("throng_embedded_gaps_total", "Gaps in the subscriptions of the program that contains the server.")
+	m.EmbeddedLost = m.counter("throng_embedded_lost_total", "Publications and activities of clients that such a subscription did not receive, as far as their number is known.")
 	m.Rewinds, m.ShortRewinds = rewinds.WithLabelValues("yes"), rewinds.WithLabelValues("no")
 }
 

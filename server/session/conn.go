@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -133,6 +134,9 @@ func (s *Session) End() {
 	s.endAdmission()
 	s.leaveAll()
 	s.NotifyDisconnect()
+	if s.State == Connected && s.Sessions.Watchers.On() {
+		s.Sessions.Watchers.Note(chat.ClientDisconnected, s.Conn, "", s.Info())
+	}
 	if s.User != nil {
 		s.Sessions.RemoveUser(s.User, s)
 		s.Sessions.NoteSeen(s.userID())

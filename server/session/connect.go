@@ -122,6 +122,9 @@ func (s *Session) establish(id uint32, req *protocol.ConnectRequest, claims toke
 		return
 	}
 	s.State = Connected
+	if h.Watchers.On() {
+		h.Watchers.Note(chat.ClientConnected, s.Conn, "", s.Info())
+	}
 	h.NoteSeen(claims.User)
 	s.expires = expiryOf(claims.Expires)
 	s.Conn.Pinged.Store(0)

@@ -1,0 +1,4 @@
+// Package embedded gives the program that contains a server its subscriptions: to rooms, and to what clients do. A subscription is a queue
+// in package chat (Listener, Watcher) and one goroutine, which calls the function of the program. The event loop never waits for it. A full queue
+// makes a listener continue in the history, and a watcher lose activities, which are counted.
+package embedded
