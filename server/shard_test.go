@@ -127,7 +127,16 @@ func TestAShardKnowsItsConnections(t *testing.T) {
 
 // The only allocation is the frame that all members share.
 func TestABroadcastAllocatesOnce(t *testing.T) {
-	s := startServer(t, nil)
+	for name, change := range map[string]func(*Config){
+		"without traces":       nil,
+		"traces, none sampled": func(c *Config) { c.Tracing = TracingConfig{Endpoint: "http://127.0.0.1:1", OneIn: never} },
+	} {
+		t.Run(name, func(t *testing.T) { broadcastAllocatesOnce(t, change) })
+	}
+}
+
+func broadcastAllocatesOnce(t *testing.T, change func(*Config)) {
+	s := startServer(t, change)
 	const members = 50
 	for range members {
 		c := dial(t, s, "lobby")

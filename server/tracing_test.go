@@ -13,6 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/grpcapi/apiproto"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/tracing/tracetest"
+	"github.com/throng-chat/throng/server/ws"
 )
 
 // A trace that a caller samples.
@@ -168,6 +169,38 @@ func TestPublicationsOfClientsAreSampled(t *testing.T) {
 	publish("after")
 	if got := rc.Await("publication"); got.Parent != "" || got.Attributes["throng.room"] != "after" || !slices.Equal(got.Events, []string{"posted", "written"}) {
 		t.Errorf("got %+v, want the one after the reload", got)
+	}
+}
+
+// A message of a plain client begins a trace, in rooms of each kind.
+func TestPublicationsOfPlainClientsAreSampled(t *testing.T) {
+	t.Parallel()
+	rc := tracetest.New(t)
+	talk, durable, durableTalk := chatRoom("talk"), durableRoom("durable"), chatRoom("durable talk")
+	durableTalk.Durable = true
+	s := startServer(t, func(c *Config) {
+		tracedTo(rc, 1)(c)
+		c.Engine, c.OtherRooms = newFake(t).Start("a"), chat.RoomsOpen
+		c.Rooms = []chat.RoomOptions{roomWithHistory("kept"), talk, durable, durableTalk}
+	})
+	for i, tt := range []struct {
+		room, offset string
+		events       []string
+	}{
+		{"none", "", []string{"posted", "written"}},
+		{"kept", "1", []string{"posted", "written"}},
+		{"talk", "1", []string{"posted", "written"}},
+		{"durable", "1", []string{"committed", "posted", "written"}},
+		{"durable talk", "1", []string{"committed", "posted", "written"}},
+	} {
+		c := dial(t, s, tt.room)
+		c.send(ws.OpText, "hot")
+		c.next()
+		eventually(t, "the span of "+tt.room, func() bool { return len(rc.Named("publication")) == i+1 })
+		if got := rc.Named("publication")[i]; got.Parent != "" || got.Attributes["throng.room"] != tt.room || got.Attributes["throng.bytes"] != "3" ||
+			got.Attributes["throng.offset"] != tt.offset || !slices.Equal(got.Events, tt.events) {
+			t.Errorf("got %+v, want room %q, offset %q, events %v", got, tt.room, tt.offset, tt.events)
+		}
 	}
 }
 

@@ -68,18 +68,19 @@ func (h *Hub) Propose(to RoomRef, pub Publication, o PublishOptions, done Done) 
 // ProposePlain publishes the message of a plain client in its durable room, as PublishPlain does in the others. slow is that of PublishOptions.
 // Called on the client's poller.
 func (h *Hub) ProposePlain(r *Room, op ws.Opcode, payload []byte, slow *SlowModeCount, done Done) {
-	done = h.Moderation.undoing(slow, done)
+	trace := h.tracePlain(r, payload)
+	done = traced(trace, h.Moderation.undoing(slow, done))
 	if r.durable.log.forwards() {
 		h.forwardPlain(r, op, payload, slow, done)
 		return
 	}
 	if r.talk != nil {
-		h.proposePlainTalk(r, op, payload, done)
+		h.proposePlainTalk(r, op, payload, trace, done)
 		return
 	}
 	frame := fanout.EncodeFrame(op, payload)
 	p := &proposal{kind: record.Publish, done: done}
-	p.message.frames[PlainFormat] = frame
+	p.message.frames[PlainFormat], p.message.trace = frame, trace
 	p.message.Pub, p.message.Bytes = Publication{Data: frame[len(frame)-len(payload):], Form: FormText}, int32(len(payload)+messageOverhead)
 	if op == ws.OpBinary {
 		p.message.Pub.Form = FormBytes

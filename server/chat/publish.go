@@ -127,6 +127,7 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) *Rejection {
 	if r.talk != nil {
 		return h.publishPlainTalk(r, op, payload)
 	}
+	trace := h.tracePlain(r, payload)
 	// Encoding for plain members happens before the lock is taken.
 	frame := fanout.EncodeFrame(op, payload)
 	h.Metrics.Messages.Inc()
@@ -137,21 +138,23 @@ func (h *Hub) PublishPlain(r *Room, op ws.Opcode, payload []byte) *Rejection {
 		// The publisher has left meanwhile, so the table may have another room of that name.
 		r = h.roomOfRefLocked(in, RoomRef{Name: r.Name, Options: r.Options()})
 	}
-	if r.hasOnlyPlainMembers() {
+	var at StreamPosition
+	if trace == nil && r.hasOnlyPlainMembers() {
 		wake = r.PostFrameLocked(frame)
 	} else {
-		m := &Message{Bytes: int32(len(payload) + messageOverhead)}
+		m := &Message{trace: trace, Bytes: int32(len(payload) + messageOverhead)}
 		m.frames[PlainFormat] = frame
 		m.Pub = Publication{Data: frame[len(frame)-len(payload):], Form: FormText}
 		if op == ws.OpBinary {
 			m.Pub.Form = FormBytes
 		}
-		_, wake = h.publishLocked(r, m, false)
+		at, wake = h.publishLocked(r, m, false)
 	}
 	h.releaseLocked(r)
 	in.Mu.Unlock()
 	h.Wake(wake)
 	h.HistoryBudget.evict(r, h.releaseLocked)
+	trace.Done(at.Offset, "")
 	return nil
 }
 

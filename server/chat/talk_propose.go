@@ -6,6 +6,7 @@ import (
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
+	"github.com/throng-chat/throng/server/tracing"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -32,8 +33,8 @@ func (h *Hub) ProposeTalk(to RoomRef, pub Publication, o PublishOptions, done Do
 	return h.proposeTalk(h.roomOfRefLocked(stripe, to), item, p)
 }
 
-// proposePlainTalk is ProposePlain in a chat room.
-func (h *Hub) proposePlainTalk(r *Room, op ws.Opcode, payload []byte, done Done) {
+// proposePlainTalk is ProposePlain in a chat room. done ends the trace.
+func (h *Hub) proposePlainTalk(r *Room, op ws.Opcode, payload []byte, trace *tracing.Publication, done Done) {
 	frame := fanout.EncodeFrame(op, payload)
 	item, e := h.readPlain(r, op, frame, len(payload))
 	if e != nil {
@@ -41,6 +42,7 @@ func (h *Hub) proposePlainTalk(r *Room, op ws.Opcode, payload []byte, done Done)
 		return
 	}
 	p := item.proposal(done)
+	p.message.trace = trace
 	if !item.masked {
 		p.message.frames[PlainFormat] = frame
 	}

@@ -200,6 +200,7 @@ func (h *Hub) publishPlainTalk(r *Room, op ws.Opcode, payload []byte) *Rejection
 		return e
 	}
 	m := item.message()
+	m.trace = h.tracePlain(r, payload)
 	if !item.masked {
 		m.frames[PlainFormat] = frame
 	}
@@ -209,10 +210,11 @@ func (h *Hub) publishPlainTalk(r *Room, op ws.Opcode, payload []byte) *Rejection
 		// The publisher has left meanwhile, so the table may have another room of that name.
 		r = h.roomOfRefLocked(in, RoomRef{Name: r.Name, Options: r.Options()})
 	}
-	_, _, wake, e := h.talkLocked(r, item, m)
+	_, at, wake, e := h.talkLocked(r, item, m)
 	h.releaseLocked(r)
 	in.Mu.Unlock()
 	h.Wake(wake)
 	h.HistoryBudget.evict(r, h.releaseLocked)
+	m.trace.Done(at.Offset, rejectionText(e))
 	return e
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"math/bits"
 
 	"github.com/throng-chat/throng/server/tracing"
@@ -14,6 +15,11 @@ func (h *Hub) traceLocked(r *Room, p *tracing.Publication) (wake uint64) {
 	shards := r.ShardsLocked()
 	p.Posted(bits.OnesCount64(shards))
 	return h.CallWhenWritten(shards, p.Written)
+}
+
+// tracePlain begins the span of a publication of a plain client; nil for most.
+func (h *Hub) tracePlain(r *Room, payload []byte) *tracing.Publication {
+	return h.Tracer.Publication(context.Background(), r.Name, len(payload))
 }
 
 // traced returns a Done that notes the result in the span, too.
