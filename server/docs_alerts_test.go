@@ -42,6 +42,8 @@ func TestAlertsAndDashboardNameMetricsOfTheServer(t *testing.T) {
 		c.Engine = newFake(t).Start("a")
 		c.Cluster, c.Node, c.Peers, c.ClusterListen = "test", "a", testPeers, testPeers[0]
 		c.WebPush.Subject = "mailto:ops@chat.example"
+		c.Tracing.Endpoint = "http://127.0.0.1:1"
+		c.ConsumerNATS.Stream, c.ConsumerNATS.URL = "CHAT", "nats://127.0.0.1:1" // nobody listens there
 	})
 	registered := registeredMetrics(t, s)
 	names := metricName.FindAllString(string(rules)+dashboards, -1)
