@@ -98,6 +98,50 @@ func TestARepeatedMessageIsPublishedOnce(t *testing.T) {
 	}
 }
 
+// Nodes of a cluster share the messages of a consumer, and its idempotency keys: another node recognizes what the others have published.
+func TestNodesShareAConsumer(t *testing.T) {
+	t.Parallel()
+	ns, fake := natstest.Start(t), newFake(t)
+	ns.Stream("CHAT")
+	start := func(name string) testNode {
+		return startNodeWith(t, fake, name, func(c *Config) {
+			c.Rooms = append(c.Rooms, durableRoom("d*"), memoryRoom("h:*"))
+			consume(ns, "publish-only")(c)
+		})
+	}
+	a, b := start("a"), start("b")
+	awaitOwners(t, a, b)
+	const n = 20
+	want := ""
+	for i := range n {
+		ns.Send("CHAT", publishBody("d", i), publishBody("h:1", i))
+		want += fmt.Sprint(i)
+	}
+	has := func(node testNode, want string) bool {
+		return dataOf(t, node.Server, "d") == want && dataOf(t, node.Server, "h:1") == want
+	}
+	eventually(t, "the messages on both nodes", func() bool { return has(a, want) && has(b, want) })
+	eventually(t, "their acknowledgements", func() bool { return ns.AckFloor("CHAT", "throng") == 2*n })
+	accepted := func(node testNode) float64 { return testutil.ToFloat64(node.consumers.all[0].Metrics.Accepted) }
+	if accepted(a)+accepted(b) != 2*n {
+		t.Errorf("the nodes accepted %v and %v messages, want %d together", accepted(a), accepted(b), 2*n)
+	}
+	a.consumers.stop(time.Minute)
+	b.consumers.stop(time.Minute)
+	ns.Forget("CHAT", "throng") // the broker has lost its acknowledgements: it delivers all messages again
+
+	c := start("c")
+	awaitOwners(t, a, b, c)
+	ns.Send("CHAT", publishBody("d", n), publishBody("h:1", n))
+	eventually(t, "the last messages", func() bool { return strings.HasSuffix(dataOf(t, c.Server, "h:1"), fmt.Sprint(n)) })
+	if got, want := [2]string{dataOf(t, a.Server, "d"), dataOf(t, a.Server, "h:1")}, want+fmt.Sprint(n); got != [2]string{want, want} {
+		t.Errorf("got the rooms %s, want each publication once: %s", got, want)
+	}
+	if accepted(c) != 2*n+2 {
+		t.Errorf("node c accepted %v messages, want all that were delivered again and the last two", accepted(c))
+	}
+}
+
 // A message may call the methods of the role only. One that may not is skipped.
 func TestAConsumerHasItsRole(t *testing.T) {
 	t.Parallel()

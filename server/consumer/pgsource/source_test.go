@@ -3,6 +3,8 @@ package pgsource
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,30 +13,20 @@ import (
 	"github.com/throng-chat/throng/server/consumer/pgtest"
 )
 
-// The table of docs/consumers.md, with the names of a test.
-const tables = `
-CREATE TABLE %[1]s (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  method text NOT NULL,
-  payload jsonb NOT NULL,
-  partition integer NOT NULL DEFAULT 0,
-  created_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX ON %[1]s (partition, id);
-CREATE FUNCTION %[1]s_notify() RETURNS trigger LANGUAGE plpgsql AS $$
-  BEGIN
-    NOTIFY %[1]s;
-    RETURN NULL;
-  END $$;
-CREATE TRIGGER %[1]s_notify AFTER INSERT ON %[1]s FOR EACH STATEMENT EXECUTE FUNCTION %[1]s_notify();
-CREATE TABLE %[1]s_rejected (
-  id bigint PRIMARY KEY,
-  method text NOT NULL,
-  payload jsonb NOT NULL,
-  partition integer NOT NULL,
-  created_at timestamptz NOT NULL,
-  error text NOT NULL
-);`
+// tables returns the SQL of docs/consumers.md with another name of the table.
+func tables(t *testing.T, table string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/consumers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sql, _ := strings.Cut(string(page), "```sql\n")
+	sql, _, found := strings.Cut(sql, "```")
+	if !found || !strings.Contains(sql, "CREATE TABLE throng_outbox (") {
+		t.Fatal("docs/consumers.md does not begin its SQL with the tables")
+	}
+	return strings.ReplaceAll(sql, "throng_outbox", table)
+}
 
 func insert(pg *pgtest.Server, table string, bodies ...string) {
 	for _, body := range bodies {
@@ -62,7 +54,7 @@ func TestASourceOfPostgresKeepsItsPromises(t *testing.T) {
 	consumertest.Run(t, func(t *testing.T) consumertest.Stream {
 		n++
 		table := fmt.Sprintf("outbox%d", n)
-		pg.Exec(fmt.Sprintf(tables, table))
+		pg.Exec(tables(t, table))
 		return consumertest.Stream{
 			Source:  func() consumer.Source { return &Source{Config: settings(pg, table), MaxBody: 1 << 20} },
 			Send:    func(bodies ...string) { insert(pg, table, bodies...) },
