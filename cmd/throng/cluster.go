@@ -69,13 +69,23 @@ func printCluster(to io.Writer, s *cluster.Status) error {
 	for _, n := range s.Nodes {
 		fmt.Fprintf(w, "%s\t%t\t%d\t%s\n", n.Name, n.Ready, n.Clients, n.Version)
 	}
-	fmt.Fprintln(w, "\nLOG\tOWNER\tTERM\tHERE\tRECORDS\tWAITING")
+	if len(s.Links) > 0 {
+		fmt.Fprintln(w, "\nLINK FROM\tSTATE\tSILENT\tRECEIVED\tGAPS\tRESYNCS")
+	}
+	for _, l := range s.Links {
+		state := "up"
+		if !l.Up {
+			state = "down"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%.1f s\t%d B\t%d\t%d\n", l.Peer, state, l.Silent, l.Bytes, l.Gaps, l.Resyncs)
+	}
+	fmt.Fprintln(w, "\nLOG\tOWNER\tTERM\tHERE\tRECORDS\tLACKS\tBYTES\tWAITING\tRESENT\tGAPS\tCHANGES")
 	for _, l := range s.Logs {
 		owner := l.Owner
 		if owner == "" {
 			owner = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\n", l.Name, owner, l.Term, l.State, l.Applied, l.Waiting)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", l.Name, owner, l.Term, l.State, l.Applied, l.Lag, l.Bytes, l.Waiting, l.Resent, l.Gaps, l.Changes)
 	}
 	for _, l := range s.Logs {
 		if len(l.Replicas) > 0 {

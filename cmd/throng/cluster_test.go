@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -312,6 +313,29 @@ func TestALiveExportMakesANewCluster(t *testing.T) {
 	for i := range p.nodes {
 		if answer, err := p.call(i, "moderation", `{"user":"eve"}`); err != nil || !strings.Contains(answer, `"eve"`) {
 			t.Errorf("node %d: got the sanctions %s, %v; want that of eve", i, answer, err)
+		}
+	}
+}
+
+// The status has a line for each link and each log, with what is wrong with them.
+func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	err := printCluster(&out, &cluster.Status{
+		Node: "a", Size: 3, Nodes: []cluster.NodeStatus{{Name: "a", Ready: true}},
+		Links: []cluster.LinkStatus{{Peer: "b", Up: true, Silent: 0.24, Bytes: 1843}, {Peer: "c", Silent: 7.3, Bytes: 901, Gaps: 1, Resyncs: 2}},
+		Logs:  []cluster.LogStatus{{Name: "durable", Owner: "b", Term: 9, State: "following", Applied: 5121, Lag: 3, Bytes: 1310, Waiting: 2, Resent: 4, Gaps: 5, Changes: 6}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := regexp.MustCompile(` +`).ReplaceAllString(out.String(), " ")
+	for _, want := range []string{
+		"\nLINK FROM STATE SILENT RECEIVED GAPS RESYNCS\nb up 0.2 s 1843 B 0 0\nc down 7.3 s 901 B 1 2\n",
+		"\nLOG OWNER TERM HERE RECORDS LACKS BYTES WAITING RESENT GAPS CHANGES\ndurable b 9 following 5121 3 1310 2 4 5 6\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	}
 }

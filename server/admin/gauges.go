@@ -2,7 +2,6 @@ package admin
 
 import (
 	"github.com/throng-chat/throng/server/audit"
-	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/metrics"
@@ -95,45 +94,6 @@ func watchDurable(m *metrics.Metrics, h *session.Sessions) {
 		_, dropped := d.Positions()
 		return dropped
 	})
-}
-
-// WatchCluster registers the state of a cluster; nil does nothing.
-func WatchCluster(m *metrics.Metrics, n *cluster.Node) {
-	if n == nil {
-		return
-	}
-	m.Gauge("throng_cluster_nodes", "Nodes of the cluster with a heartbeat within 1.5 s, this node included.", func() float64 { return float64(len(n.Status().Nodes)) })
-	m.Gauge("throng_cluster_size", "Nodes that the cluster is made of: those in the setting peers.", func() float64 { return float64(n.Status().Size) })
-	m.GaugeBy("throng_cluster_applied_records", "Number of the newest record that this node has applied, by log.", "log", func(set func(log string, applied float64)) {
-		for _, l := range n.Status().Logs {
-			set(l.Name, float64(l.Applied))
-		}
-	})
-	m.Gauge("throng_cluster_available", "1 if this node reaches a majority and each log of rooms has an owner that is alive, else 0.", func() float64 {
-		if ok, _ := n.Accepts(); ok {
-			return 1
-		}
-		return 0
-	})
-	m.Gauge("throng_cluster_owned_logs", "Logs of rooms that this node owns.", func() (owned float64) {
-		for _, l := range n.Status().Logs {
-			if l.Owned {
-				owned++
-			}
-		}
-		return owned
-	})
-	m.Gauge("throng_cluster_waiting_requests", "Publications and changes of clients of this node that wait for the owner of a log.", func() (waiting float64) {
-		for _, l := range n.Status().Logs {
-			waiting += float64(l.Waiting)
-		}
-		return waiting
-	})
-	m.Gauge("throng_cluster_missing_replicas", "Replicas of the durable log that are offline or behind, at the last look of this node.", func() float64 {
-		s := n.Status()
-		return float64(s.MissingReplicas())
-	})
-	m.Counter("throng_cluster_unread_messages_total", "Messages of other nodes that this node could not read: another version, or damaged.", n.Unread)
 }
 
 // WatchTables registers the counts of damaged entries of tables: sanctions and keys.

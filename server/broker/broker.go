@@ -57,6 +57,8 @@ type Health struct {
 	// RestoredEntries and LostEntries are the numbers of damaged entries of tables since the start: those that the engine has restored from
 	// their copies, and those that may be lost, since all copies are damaged.
 	RestoredEntries, LostEntries uint64
+	// Dropped is the number of messages from and to other nodes that were dropped since the start, because too many waited.
+	Dropped uint64
 	// Free and Size are bytes of the file system with the data directory. 0: not known.
 	Free, Size int64
 }

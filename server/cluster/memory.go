@@ -107,6 +107,7 @@ func (n *Node) hearMemory(lg *nodeLog, h *member.Heartbeat) {
 
 // receiveRecord handles a record of an owner.
 func (lg *nodeLog) receiveRecord(from broker.NodeID, seq uint64, b []byte) {
+	lg.bytes.Add(uint64(len(b)))
 	if lg.memory == nil {
 		lg.log.Apply(seq, b)
 		return

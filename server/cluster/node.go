@@ -66,6 +66,7 @@ type Node struct {
 
 	rebalanceAfter time.Duration // constant after Join
 
+	links    links
 	presence presence
 	counts   counts
 	remote   remotePresence
@@ -84,6 +85,9 @@ type nodeLog struct {
 	committed atomic.Uint64                // number of the newest record that this node has committed
 	fence     atomic.Uint64                // number of the newest record of this node that has no changes of rooms: of the last time it became the owner
 	leading   atomic.Bool                  // Lead is running
+	bytes     atomic.Uint64                // of the records that this node has committed or received
+	changes   atomic.Uint64                // times that the log got another owner
+	owner     string                       // the last one; owned by Run
 
 	mu       sync.Mutex // a leaf
 	receiver *link.Receiver
@@ -111,6 +115,7 @@ func New(cfg Config) *Node {
 		cfg: cfg, edge: link.Edge(string(cfg.Engine.Self())), wake: make(chan struct{}, 1),
 		now:      func() time.Duration { return time.Since(start) - time.Duration(suspended.Load()) },
 		suspend:  func(d time.Duration) { suspended.Add(int64(d)) },
+		links:    links{of: map[broker.NodeID]*linkCounts{}},
 		presence: newPresence(), counts: counts{rooms: map[string]struct{}{}, users: map[string]struct{}{}}, remote: remotePresence{nodes: map[broker.NodeID]*remoteNode{}},
 		refused: refusals{seen: map[string]bool{}},
 		surveys: surveys{open: map[uint64]*survey{}}, majority: true,

@@ -92,14 +92,14 @@ func (n *Node) sendPresence(idle bool) {
 	changes := pr.changes
 	pr.changes = nil
 	next := map[broker.NodeID]uint64{}
-	whole := map[broker.NodeID]bool{}
+	whole, again := map[broker.NodeID]bool{}, map[broker.NodeID]bool{}
 	for id := range versions {
 		number, known := pr.peers[id]
 		_, wants := pr.wanting[id]
 		if !known {
 			number = pr.newest + 2 // it waits for another number, also if it was a peer before and misses the first messages now
 		}
-		next[id], whole[id] = number, !known || wants
+		next[id], whole[id], again[id] = number, !known || wants, known && wants
 	}
 	var all []presenceChange
 	some := slices.Contains(slices.Collect(maps.Values(whole)), true)
@@ -115,6 +115,9 @@ func (n *Node) sendPresence(idle bool) {
 	for id, number := range next {
 		switch {
 		case whole[id]:
+			if again[id] {
+				n.links.resync(id)
+			}
 			number = n.sendChanges(id, number, presenceBegins, presenceEnds, readableBy(versions[id], all))
 		case idle || len(changes) > 0:
 			number = n.sendChanges(id, number, 0, 0, readableBy(versions[id], changes))

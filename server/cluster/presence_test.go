@@ -66,4 +66,18 @@ func TestTheWholePresenceIsSentAgainIfItIsLost(t *testing.T) {
 	if listed() != 0 {
 		t.Error("node b lists a member that has left")
 	}
+	a.links.named(boxes["b"].Self(), "b")
+	b.links.named(boxes["a"].Self(), "a")
+	a.Joined("p", &chat.ClientInfo{Client: "eve"})
+	a.sendPresence(false)
+	boxes["a"].sent = nil // lost
+	now += repeatAfter + 1
+	hear()
+	for range 3 {
+		send(true)
+		boxes["b"].deliver(a)
+	}
+	if gaps, resyncs := b.links.of[boxes["a"].Self()].gaps, a.links.of[boxes["b"].Self()].resyncs; listed() != 1 || gaps != 1 || resyncs != 1 {
+		t.Errorf("after a lost message: node b lists %d members and has counted %d gaps, node a %d resyncs; want 1 each", listed(), gaps, resyncs)
+	}
 }

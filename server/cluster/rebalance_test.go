@@ -18,7 +18,22 @@ import (
 // startNode starts a node that runs until the test ends.
 func startNode(t *testing.T, fake *brokertest.Fake, name string) *Node {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	n := New(Config{Engine: fake.Start(name), Name: name, Size: 3, Log: slog.New(slog.DiscardHandler)})
+	n.rebalanceAfter = 100 * time.Millisecond
+	h := newHub(n)
+	go n.Run(t.Context())
+	for _, lg := range h.Logs() {
+		go lg.Run(t.Context())
+	}
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// newHub returns a hub that has joined a node, with the rooms d, which is durable, and m.
+func newHub(n *Node) *chat.Hub {
+	log := n.cfg.Log
 	e := fanout.NewEngine(fanout.Config{Shards: 1, MaxConnections: 10, MaxMessage: 1 << 10, MaxUnsent: 1 << 20, MaxRetained: 1 << 20}, log, metrics.New(fanout.CloseLabels()))
 	room := func(pattern string, durable bool) chat.RoomOptions {
 		o := chat.DefaultRoom()
@@ -28,18 +43,8 @@ func startNode(t *testing.T, fake *brokertest.Fake, name string) *Node {
 	h := chat.New(chat.Config{
 		Rooms: []chat.RoomOptions{room("d", true), room("m", false)}, OtherRooms: chat.RoomsOpen, HistoryBytes: 1 << 20, Cluster: true,
 	}, chat.Formats{}, e)
-	engine := fake.Start(name)
-	n := New(Config{Engine: engine, Name: name, Size: 3, Log: log})
-	n.rebalanceAfter = 100 * time.Millisecond
-	n.Join(h, home.Config{Engine: engine, MaxBytes: 1 << 20})
-	go n.Run(t.Context())
-	for _, lg := range h.Logs() {
-		go lg.Run(t.Context())
-	}
-	if err := n.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return n
+	n.Join(h, home.Config{Engine: n.cfg.Engine, MaxBytes: 1 << 20})
+	return h
 }
 
 // bestName returns a name of a node that is better than others for all logs.

@@ -12,6 +12,7 @@ import (
 
 // receive handles a message of another node. Called on the goroutine of the engine; b is lent.
 func (n *Node) receive(from broker.NodeID, b []byte) {
+	n.links.received(from, len(b))
 	if len(b) < 2 || b[0] < oldestVersion || int(b[0]) > n.cfg.Reads || !n.handle(from, b[1], b[2:]) {
 		n.lost.Add(1)
 	}
@@ -78,6 +79,7 @@ func (n *Node) logOf(shard int) *nodeLog {
 
 // hear handles a heartbeat.
 func (n *Node) hear(h member.Heartbeat) {
+	n.links.named(broker.NodeID(h.ID), h.Name)
 	n.mu.Lock()
 	ended := n.table.Hear(h, n.now())
 	n.mu.Unlock()

@@ -28,6 +28,9 @@ func (n *Node) receivePresence(from broker.NodeID, b []byte) bool {
 		rn.complete, rn.next = true, number
 		rn.pass++
 	case !rn.complete || number != rn.next:
+		if rn.complete {
+			n.links.gap(from)
+		}
 		rn.complete = false
 		if now := n.now(); rn.asked == 0 || now-rn.asked > repeatAfter {
 			rn.asked = now

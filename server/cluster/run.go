@@ -36,6 +36,7 @@ func (n *Node) homeNode(lg *nodeLog) *home.Node {
 		Publish: func(seq uint64, record []byte) {
 			n.cfg.Engine.Broadcast(recordMessage(lg.shard, seq, record))
 			lg.committed.Store(seq)
+			lg.bytes.Add(uint64(len(record)))
 			if _, _, state := lg.log.Position(); state == home.Opening {
 				lg.fence.Store(seq)
 			}
@@ -105,6 +106,7 @@ func (n *Node) Run(ctx context.Context) {
 			return
 		case <-ticks.C:
 			n.lookAtOthers(n.now())
+			n.lookAtOwners()
 			n.collectCounts()
 		case <-n.wake:
 		}
@@ -126,6 +128,7 @@ func (n *Node) Run(ctx context.Context) {
 			repeated = now
 			n.repeat(now)
 			n.endRemote(now)
+			n.forgetLinks()
 			n.hub.EndConnectionsOver()
 			n.sendPresence(true)
 			n.rebalance(ctx, now)

@@ -137,6 +137,19 @@ func (h *Home) catchUp(ctx context.Context) {
 		return
 	}
 	h.cfg.Metrics.Missed.Add(float64(r.records))
+	if r.records > 0 {
+		h.gaps.Add(1)
+	}
+}
+
+// Gaps returns how often records of the owner did not arrive, and were read from the log.
+func (h *Home) Gaps() uint64 { return h.gaps.Load() }
+
+// Lag returns the number of records that the owner of a log on disk has committed, as far as this node knows, and this node has not applied.
+func (h *Home) Lag() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.heard - min(h.heard, h.last)
 }
 
 // shortReplays is the number of replays in a row, about one a second, after which the records are lost that this node has applied and the log does not have.

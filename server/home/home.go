@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
@@ -82,6 +83,7 @@ type Home struct {
 	failed chan struct{} // has a value after a failure
 	toTrim chan struct{} // has a value if records can be removed
 	behind chan struct{} // has a value if the owner has committed records that are not applied
+	gaps   atomic.Uint64 // times that records of the owner did not arrive and were read from the log
 
 	mu        sync.Mutex // a leaf
 	state     State

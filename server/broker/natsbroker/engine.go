@@ -53,6 +53,9 @@ func (e *engine) Health() broker.Health {
 	if h.Err == nil {
 		h.Err = e.mail.unheard()
 	}
+	if e.mail != nil {
+		h.Dropped = e.mail.dropped.Load()
+	}
 	h.Lost, h.RestoredEntries, h.LostEntries = e.lost.Load(), e.damage.restored.Load(), e.damage.lost.Load()
 	return h
 }

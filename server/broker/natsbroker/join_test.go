@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/throng-chat/throng/server/broker"
 )
 
@@ -91,5 +93,19 @@ func TestALogOfAClusterThatIsShortIsAskedAgain(t *testing.T) {
 	e.short["log"] = late
 	if err := e.waitForRecords("log", 5, 7); !errors.Is(err, broker.ErrUnavailable) {
 		t.Errorf("short answer 4 after a pause: %v, want ErrUnavailable", err)
+	}
+}
+
+// Messages between nodes that find no place are counted, in both directions, and the receiver is told of those to this node.
+func TestDroppedMessagesBetweenNodesAreCounted(t *testing.T) {
+	ma := newMailbox(&engine{options: joinOptions(t), self: "a"})
+	ma.receive = func(broker.NodeID, []byte) {}
+	full := make([]byte, maxOutgoing)
+	for range 2 {
+		ma.post("all", full)
+		ma.arrive(&nats.Msg{Reply: "b", Data: full[:maxIncoming]})
+	}
+	if got := ma.dropped.Load(); got != 2 || !ma.missed {
+		t.Errorf("got %d dropped messages (missed: %t), want the second of each direction", got, ma.missed)
 	}
 }

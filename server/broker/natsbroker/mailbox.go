@@ -27,7 +27,8 @@ type mailbox struct {
 	prefix string
 
 	started time.Time
-	echo    atomic.Int64 // time since started at which the newest message of this node to all came back; 0: none since the connection
+	dropped atomic.Uint64 // messages beyond a limit
+	echo    atomic.Int64  // time since started at which the newest message of this node to all came back; 0: none since the connection
 
 	mu      sync.Mutex // a leaf
 	conn    *nats.Conn // nil: the server starts
@@ -100,6 +101,7 @@ func (ma *mailbox) post(to string, b []byte) {
 	ma.mu.Lock()
 	defer ma.mu.Unlock()
 	if ma.bytes+len(b) > maxOutgoing {
+		ma.dropped.Add(1)
 		return
 	}
 	ma.bytes += len(b)
@@ -193,9 +195,13 @@ func (ma *mailbox) arrive(m *nats.Msg) {
 	}
 	ma.mu.Lock()
 	defer ma.mu.Unlock()
-	if ma.receive == nil || ma.waiting+len(m.Data) > maxIncoming {
+	switch {
+	case ma.receive == nil:
 		ma.missed = true
-	} else {
+	case ma.waiting+len(m.Data) > maxIncoming:
+		ma.missed = true
+		ma.dropped.Add(1)
+	default:
 		ma.arrived = append(ma.arrived, m)
 		ma.waiting += len(m.Data)
 	}

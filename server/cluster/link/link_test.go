@@ -252,3 +252,21 @@ func FuzzNextAnswer(f *testing.F) {
 		}
 	})
 }
+
+// Each repetition of a request counts, but not its first message, nor a request that is done.
+func TestRepeatedRequestsAreCounted(t *testing.T) {
+	t.Parallel()
+	ha := newHarness(t, 1)
+	ha.add(1, 10)
+	ha.add(2, 10)
+	ha.sender.Restart()
+	ha.sender.Next(1)
+	ha.sender.Answered(Answer{Number: 2})
+	ha.sender.Restart()
+	ha.sender.Restart() // nothing was sent in between
+	ha.sender.Next(1)
+	ha.sender.Restart()
+	if got := ha.sender.Resent(); got != 2 {
+		t.Errorf("got %d repetitions, want 2 of the first request", got)
+	}
+}

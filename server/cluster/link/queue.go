@@ -53,6 +53,7 @@ type Queue struct {
 	refuses bool
 	writer  record.Writer
 
+	resent     uint64 // requests that were sent again
 	handed     uint64 // number of the last request of the last message
 	servedTerm uint64 // the term in which this node has done requests itself, up to the number served
 	served     uint64
@@ -91,6 +92,11 @@ func (s *Queue) Refuse(refuse bool) {
 // Restart sends all requests again that have no answer: their message may be lost, or the log has another owner.
 func (s *Queue) Restart() {
 	s.mu.Lock()
+	for _, r := range s.queue[:s.sent] {
+		if !r.done {
+			s.resent++
+		}
+	}
 	s.sent = 0
 	more := len(s.queue) > 0
 	s.mu.Unlock()
@@ -227,6 +233,13 @@ func (s *Queue) Waiting() (n int, oldest time.Duration) {
 		oldest = s.queue[0].Added
 	}
 	return len(s.queue), oldest
+}
+
+// Resent returns how often a request was sent again. One that is sent three times counts twice.
+func (s *Queue) Resent() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resent
 }
 
 func (s *Queue) findLocked(number uint64) *Request {

@@ -60,7 +60,7 @@ type Heartbeat struct {
 	Left    map[int]Claim `json:"left,omitempty"` // logs in memory that it owned: it appends nothing more
 }
 
-// Member is a node that is alive.
+// Member is another node, which has sent a heartbeat and has not left.
 type Member struct {
 	Heartbeat
 	Heard time.Duration // when its newest heartbeat arrived
@@ -105,19 +105,18 @@ func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
 }
 
 // Live returns the nodes that are alive, without this one, in the order of their names.
-func (t *Table) Live(now time.Duration) (live []Member) {
+func (t *Table) Live(now time.Duration) []Member {
+	return slices.DeleteFunc(t.Members(), func(m Member) bool { return now-m.Heard >= SuspectAfter })
+}
+
+// Members returns the nodes that are alive or silent, without this one and those that have left, in the order of their names.
+func (t *Table) Members() []Member {
+	var all []Member
 	for _, m := range t.members {
-		if now-m.Heard < SuspectAfter {
-			live = append(live, *m)
-		}
+		all = append(all, *m)
 	}
-	slices.SortFunc(live, func(a, b Member) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	return live
+	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 // Cut notes whether this node is cut off from the storage of a cluster of size 0.

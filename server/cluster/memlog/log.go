@@ -119,6 +119,17 @@ func (l *Log) Behind(applied uint64) bool {
 	return l.replaced || l.ring.last() > applied || l.claim.behind(&l.ring)
 }
 
+// Lag returns the number of records that the owner, or this copy, has behind the last one that is applied.
+func (l *Log) Lag(applied uint64) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	newest := l.ring.last()
+	if l.claim.behind(&l.ring) {
+		newest = l.claim.Last
+	}
+	return newest - min(newest, applied)
+}
+
 // Claimant returns the node with the newest claim; empty for none.
 func (l *Log) Claimant() broker.NodeID {
 	l.mu.Lock()
