@@ -235,6 +235,11 @@ func TestAPartedNodeRejectsAndCatchesUp(t *testing.T) {
 	fake := newFake(t)
 	nodes := startCluster(t, fake, durableRoom("d*"))
 	owns, others := owner(t, 0, nodes...)
+	for _, n := range nodes {
+		if got := value(t, n.Server, "throng_durable_available", ""); got != 1 {
+			t.Errorf("throng_durable_available is %v on a node of a cluster without faults, want 1", got)
+		}
+	}
 	c, other := connectSDK(t, owns.Server, ""), connectSDK(t, others[0].Server, "")
 	c.enter("d1")
 	other.enter("d1")

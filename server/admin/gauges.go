@@ -79,7 +79,7 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 func watchDurable(m *metrics.Metrics, h *session.Sessions) {
 	d := h.Durable
 	m.Gauge("throng_durable_available", "1 if durable rooms accept publications, 0 while the disk does not store them.", func() float64 {
-		if state, _ := d.Status(); state == home.Ready {
+		if state, _ := d.Status(); state == home.Ready || state == home.Following {
 			return 1
 		}
 		return 0
