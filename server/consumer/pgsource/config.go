@@ -3,8 +3,6 @@ package pgsource
 import (
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Config are the settings of the consumer. It is off without a URL.
@@ -32,7 +30,7 @@ func (c *Config) Check(add func(key string, found any, rule string, args ...any)
 		}
 		return
 	}
-	if _, err := pgx.ParseConfig(c.URL); err != nil {
+	if !validURL(c.URL) {
 		add("url", nil, "must be the address of the database, such as postgres://USER:PASSWORD@HOST:5432/DATABASE?sslmode=verify-full")
 	}
 	if !validTable(c.Table) {
@@ -59,6 +57,3 @@ func validTable(name string) bool {
 func validIdentifier(name string) bool {
 	return name != "" && len(name) <= maxIdentifier && !strings.ContainsRune(name, 0)
 }
-
-// quoted returns the name of a table as SQL has it.
-func quoted(table string) string { return pgx.Identifier(strings.Split(table, ".")).Sanitize() }

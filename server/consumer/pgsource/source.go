@@ -1,3 +1,5 @@
+//go:build !noconsumers
+
 package pgsource
 
 import (
@@ -6,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -257,3 +260,12 @@ func (re *reader) wait(ctx context.Context) (err error) {
 	}
 	return err
 }
+
+// validURL reports whether the client understands an address of a database.
+func validURL(url string) bool {
+	_, err := pgx.ParseConfig(url)
+	return err == nil
+}
+
+// quoted returns the name of a table as SQL has it.
+func quoted(table string) string { return pgx.Identifier(strings.Split(table, ".")).Sanitize() }

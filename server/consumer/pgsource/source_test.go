@@ -1,3 +1,5 @@
+//go:build !noconsumers
+
 package pgsource
 
 import (
