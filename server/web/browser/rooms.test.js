@@ -24,6 +24,24 @@ describe("rooms", () => {
     assert.equal(await lobby.page.textContent("#room"), "lobby");
   });
 
+  test("a newcomer is not counted as somebody else, and finds the lines of the list and of the search in place", async (t) => {
+    const path = `/?room=${ownRoom()}`;
+    const alone = await open(t, path, { named: false });
+    await alone.page.locator("#signin[open]").waitFor();
+    assert.equal(await alone.page.textContent("#welcome"), "No account needed: choose a name and start writing.");
+    const second = await open(t, path, { named: false });
+    await second.page.locator("#welcome").filter({ hasText: /^1 person is here\. No account/ }).waitFor();
+
+    await alone.name("Ada");
+    await alone.page.waitForFunction(() => {
+      const [name, line] = document.querySelectorAll(".room > .cut");
+      const [above, below] = [name, line].map((e) => e?.getBoundingClientRect());
+      return line?.textContent === "No messages yet" && Math.abs(above.left - below.left) < 1 && above.bottom <= below.top;
+    });
+    await alone.page.click("#jump");
+    assert.equal(await alone.page.locator(".jump input").evaluate((e) => getComputedStyle(e).backgroundColor), "rgba(0, 0, 0, 0)");
+  });
+
   test("the box has the title of the room, as the header has it", async (t) => {
     const room = `chat:${ownRoom()}`;
     const owner = await open(t, `/?room=${ownRoom()}`);

@@ -1,1 +1,1 @@
-import"./chunk-CM2R5QRV.js";
+import"./chunk-IBOEPRZJ.js";

@@ -47,8 +47,8 @@ export class Reader {
     }
   }
 
-  // entered asks a new guest for a name, once, and offers it later where the box would be. people is the number of those who are in the room;
-  // 0 if it is not known.
+  // entered asks a new guest for a name, once, and offers it later where the box would be. people is the number of the others in the
+  // room; 0 if it is not known.
   entered(room: string, people: number): void {
     const { connection: { identity }, options } = this.#parts;
     if (!identity.isGuest || this.#signIn.isChosen || options.view) {

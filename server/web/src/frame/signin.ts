@@ -27,8 +27,8 @@ export class SignIn {
     return this.#chosen !== "";
   }
 
-  // open asks for a name: the first one, to join a room, or another one. people is the number of those who are in the room;
-  // 0 if it is not known.
+  // open asks for a name: the first one, to join a room, or another one. people is the number of the others in the room; 0 if it
+  // is not known.
   open(room: string, people: number): void {
     const first = !this.isChosen;
     setText(byId("who"), first ? t("join.title", { room }) : t("rename.title"));

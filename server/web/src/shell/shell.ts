@@ -130,7 +130,7 @@ export class Shell {
   async entered(room: Room): Promise<void> {
     const { identity, rooms } = this.#parts;
     showSelf(identity);
-    void this.presence.refresh().then(() => this.#reader.entered(room.label, this.presence.count));
+    void this.presence.refresh().then(() => this.#reader.entered(room.label, Math.max(0, this.presence.count - 1)));
     this.writing.entered(room);
     try {
       if (room.kind === "chat") {
