@@ -14,7 +14,9 @@ describe("many messages", () => {
   for (const [prefix, what] of [["chat:", "a chat room"], ["long-", "a room of another kind"]]) {
     test(`5,000 messages leave at most ${maxNodes} elements and a flat heap in ${what}`, async (t) => {
       const room = prefix + ownRoom();
-      const chat = await open(t, `/?room=${encodeURIComponent(room)}`);
+      let connections = 0;
+      const prepare = (page) => page.on("websocket", () => { connections++; });
+      const chat = await open(t, `/?room=${encodeURIComponent(room)}`, { prepare });
       await chat.page.evaluate(() => {
         const list = document.querySelector("#messages");
         window.most = 0;
@@ -29,7 +31,7 @@ describe("many messages", () => {
         heaps.push(await heapOf(chat.page));
       } while (heaps.at(-1) - heaps.at(-2) > heaps[0] * maxGrowth && heaps.length < 4);
       const most = await chat.page.evaluate(() => window.most);
-      t.diagnostic(`${most} elements; heap ${heaps.join(", then ")} bytes`);
+      t.diagnostic(`${most} elements; heap ${heaps.join(", then ")} bytes; ${connections} connections`);
       assert.ok(most <= maxNodes, `${most} elements`);
       assert.ok(heaps.at(-1) - heaps.at(-2) <= heaps[0] * maxGrowth, `the heap had ${heaps.join(", then ")} bytes`);
     });
