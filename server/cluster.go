@@ -107,7 +107,7 @@ func useData(cfg *Config, engine broker.Engine, sessions *session.Sessions) *clu
 	}
 	logs := home.Config{Engine: engine, MaxBytes: int64(cfg.DataBytes)}
 	if !cfg.isNode() {
-		sessions.UseLog(logs)
+		sessions.UseLog(logs, nil)
 		return nil
 	}
 	n := cluster.New(cluster.Config{Engine: engine, Name: cfg.Node, Size: cfg.nodes(), Version: cfg.Version, Reads: cfg.messages, Log: sessions.Log})

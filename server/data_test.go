@@ -58,9 +58,9 @@ func (a *archive) start() *archive {
 	}
 	a.node = a.fake.Start("a")
 	a.hub = newHub(a.cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 1)
-	a.hub.UseLog(home.Config{Engine: a.node, MaxBytes: 64 << 10, Retry: 1})
+	a.hub.UseLog(home.Config{Engine: a.node, MaxBytes: 64 << 10, Retry: 1}, nil)
 	a.fake.StepUntil(func() {
-		if err := a.hub.Durable.Open(a.t.Context()); err != nil {
+		if err := a.hub.Durable("").Open(a.t.Context()); err != nil {
 			a.t.Error(err)
 		}
 	})
@@ -123,8 +123,8 @@ func (a *archive) act(random *rand.Rand, n int) {
 	}
 	a.fake.Settle()
 	a.fake.StepUntil(func() {
-		for a.hub.Durable.Due() {
-			a.hub.Durable.Maintain(a.t.Context())
+		for a.hub.Durable("").Due() {
+			a.hub.Durable("").Maintain(a.t.Context())
 		}
 	})
 }

@@ -38,13 +38,13 @@ func benchDurable(b *testing.B, publishers, rooms int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	h.UseLog(home.Config{Engine: engine, MaxBytes: 256 << 20})
-	if err := h.Durable.Open(b.Context()); err != nil {
+	h.UseLog(home.Config{Engine: engine, MaxBytes: 256 << 20}, nil)
+	if err := h.Durable("").Open(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { h.Durable.Run(ctx) })
+	running.Go(func() { h.Durable("").Run(ctx) })
 
 	before := rawSyncs(b, dir)
 	start := time.Now()

@@ -144,13 +144,13 @@ func (d *durableModel) start() {
 	d.node = d.fake.Start("a")
 	h := newHub(d.cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, d.cfg.PingInterval, d.cfg.PingTimeout)
-	h.UseLog(home.Config{Engine: d.node, MaxBytes: d.maxBytes, Retry: 1})
+	h.UseLog(home.Config{Engine: d.node, MaxBytes: d.maxBytes, Retry: 1}, nil)
 	d.sessions = h
 	d.heard = map[*fanout.Topic]map[*fanout.Member]*modelClient{}
 	d.connectAll()
 	d.fake.StepUntil(func() {
 		for {
-			err := h.Durable.Open(context.Background())
+			err := h.Durable("").Open(context.Background())
 			if err == nil {
 				return
 			}
@@ -231,17 +231,17 @@ func (d *durableModel) faults(f brokertest.Faults) { d.fake.Faults(f) }
 
 // maintain does what the goroutine of the home would do.
 func (d *durableModel) maintain() {
-	if !d.sessions.Durable.Due() {
+	if !d.sessions.Durable("").Due() {
 		return
 	}
-	state, _ := d.sessions.Durable.Status()
+	state, _ := d.sessions.Durable("").Status()
 	if state == home.Failed {
 		d.did["failed"]++
 	} else {
 		d.did["trimmed"]++
 	}
-	d.fake.StepUntil(func() { d.sessions.Durable.Maintain(context.Background()) })
-	if now, _ := d.sessions.Durable.Status(); now == home.Ready { // an append may have failed meanwhile
+	d.fake.StepUntil(func() { d.sessions.Durable("").Maintain(context.Background()) })
+	if now, _ := d.sessions.Durable("").Status(); now == home.Ready { // an append may have failed meanwhile
 		d.talk.reopened()
 	}
 }
@@ -251,7 +251,7 @@ func (d *durableModel) restart(clean bool) {
 	if clean {
 		d.did["restarted"]++
 		d.fake.Settle()
-		for d.sessions.Durable.Due() {
+		for d.sessions.Durable("").Due() {
 			d.maintain()
 		}
 		d.talk.stopping()

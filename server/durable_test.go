@@ -285,9 +285,9 @@ func TestARepetitionOfALostPublicationIsRejected(t *testing.T) {
 	cfg.Rooms = append(cfg.Rooms, durableRoom("d*"))
 	h := newHub(cfg, slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), nil, 2)
 	h.Heartbeat = fanout.NewHeartbeat(&h.Core, cfg.PingInterval, cfg.PingTimeout)
-	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20, Retry: 1})
+	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20, Retry: 1}, nil)
 	fake.StepUntil(func() {
-		if err := h.Durable.Open(t.Context()); err != nil {
+		if err := h.Durable("").Open(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -312,7 +312,7 @@ func TestARepetitionOfALostPublicationIsRejected(t *testing.T) {
 	publish("lost", "k")
 	h.ProposeRedaction(what, nil, nil, done("redaction"))
 	fake.Settle()
-	if state, _ := h.Durable.Status(); state != home.Failed {
+	if state, _ := h.Durable("").Status(); state != home.Failed {
 		t.Fatalf("got the state %v, want a failed append", state)
 	}
 	if answers["stored"] != "acknowledged" || answers["lost"] != "" || answers["redaction"] != "" {
@@ -324,7 +324,7 @@ func TestARepetitionOfALostPublicationIsRejected(t *testing.T) {
 		t.Errorf("got %v, want what repeats a lost proposal rejected", answers)
 	}
 	fake.Faults(brokertest.Faults{})
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 	publish("at last", "k")
 	fake.Settle()
 	if answers["lost"] != "rejected" || answers["redaction"] != "rejected" || answers["at last"] != "acknowledged" {

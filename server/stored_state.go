@@ -23,7 +23,7 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 	if from == nil {
 		return nil
 	}
-	open := func() error { return to.Durable.Start(ctx) }
+	open := func() error { return to.Durable("").Start(ctx) }
 	if node != nil {
 		open = func() error { return node.Start(ctx) }
 	}

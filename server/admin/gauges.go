@@ -68,7 +68,7 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 		func() uint64 { return h.Counts().SentBytes })
 	m.Counter("throng_writes_total", "System calls that wrote to WebSocket connections.",
 		func() uint64 { return h.Counts().Writes })
-	if h.Durable != nil {
+	if h.StoresData() {
 		watchDurable(m, h)
 		m.Counter("throng_sanctions_unreadable_total", "Stored sanctions that are not in effect, because they could not be read.",
 			h.Sanctions.Unreadable)
@@ -77,22 +77,29 @@ func WatchHub(m *metrics.Metrics, h *session.Sessions) {
 
 // watchDurable registers the metrics that read the state of durable rooms.
 func watchDurable(m *metrics.Metrics, h *session.Sessions) {
-	d := h.Durable
 	m.Gauge("throng_durable_available", "1 if durable rooms accept publications, 0 while the disk does not store them.", func() float64 {
-		if state, _ := d.Status(); state == home.Ready || state == home.Following {
-			return 1
+		for _, d := range h.DurableLogs() {
+			if state, _ := d.Status(); state != home.Ready && state != home.Following {
+				return 0
+			}
 		}
-		return 0
+		return 1
 	})
 	m.Gauge("throng_value_bytes", "Bytes of the values of durable rooms and of users, on disk and in memory: members, markers, settings.",
 		func() float64 { return float64(h.ValueBytes()) })
-	m.Gauge("throng_durable_positions", "Ended durable rooms whose stream position is kept for recovery.", func() float64 {
-		stored, _ := d.Positions()
-		return float64(stored)
+	m.Gauge("throng_durable_positions", "Ended durable rooms whose stream position is kept for recovery.", func() (n float64) {
+		for _, d := range h.DurableLogs() {
+			stored, _ := d.Positions()
+			n += float64(stored)
+		}
+		return n
 	})
-	m.Counter("throng_durable_positions_dropped_total", "Stream positions of ended durable rooms that were dropped: too many rooms, or 30 days old.", func() uint64 {
-		_, dropped := d.Positions()
-		return dropped
+	m.Counter("throng_durable_positions_dropped_total", "Stream positions of ended durable rooms that were dropped: too many rooms, or 30 days old.", func() (n uint64) {
+		for _, d := range h.DurableLogs() {
+			_, dropped := d.Positions()
+			n += dropped
+		}
+		return n
 	})
 }
 

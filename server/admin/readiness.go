@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/session"
 )
 
@@ -29,9 +28,9 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 		status, text = http.StatusServiceUnavailable, "draining"
 	}
 	durable := Check{OK: true}
-	if d := a.sessions.Durable; d != nil {
-		state, err := d.Status()
-		durable.OK, durable.Detail = state == home.Ready || state == home.Closing || state == home.Following, state.String()
+	if a.sessions.StoresData() {
+		state, err := a.sessions.DurableState()
+		durable.OK, durable.Detail = state.IsInOrder(), state.String()
 		if err != nil {
 			durable.Detail += ": " + err.Error()
 		}
@@ -61,7 +60,7 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 	if a.cluster != nil {
 		checks["cluster"] = inCluster
 	}
-	if a.sessions.Durable != nil {
+	if a.sessions.StoresData() {
 		checks["durable"] = durable
 	}
 	respond(w, status, Readiness{text, checks})

@@ -24,7 +24,7 @@
 // A durable room has its history in a log (package home). A publication becomes a proposal (propose.go, propose_change.go), which gets its offset
 // and joins the open record under the room's lock. After the commit (commit.go) it is appended to the history, posted and acknowledged. A
 // restart replays the log (replay.go), repairs what was lost, and keeps positions when old records are removed (checkpoint.go). In a hub
-// without a log, Hub.Durable is nil, and rooms in memory do not pass these files.
+// without a log, Hub.Durable returns nil, and rooms in memory do not pass these files.
 //
 // Beside publications, a room has values: data by key (value.go). They outlive the room, and the room "" has those of users. Hub.ChangeValues
 // changes them (values.go). In a durable room, and for users if there is a log, a change is committed as a publication is. Before the log loses

@@ -9,8 +9,8 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-// Durable is the part of a hub that the rooms of one log share: Hub.Durable for durable rooms, nil in a hub without a data directory, and
-// Hub.InMemory for the others in a cluster.
+// Durable is the part of a hub that the rooms of one log share: Hub.Durable for durable rooms, and Hub.InMemory for the
+// others in a cluster.
 type Durable struct {
 	*home.Home
 	shard     int

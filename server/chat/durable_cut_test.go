@@ -31,13 +31,13 @@ func TestAReplayThatFailsGoesOn(t *testing.T) {
 			}
 			return nil
 		})
-		h.UseLog(home.Config{Engine: engine, MaxBytes: 1 << 20})
+		h.UseLog(home.Config{Engine: engine, MaxBytes: 1 << 20}, nil)
 		var err error
-		fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
+		fake.StepUntil(func() { err = h.Durable("").Open(t.Context()) })
 		if !errors.Is(err, broker.ErrUnavailable) {
 			t.Fatalf("got %v, want a failed replay", err)
 		}
-		fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
+		fake.StepUntil(func() { err = h.Durable("").Open(t.Context()) })
 		if err != nil {
 			t.Fatal(err)
 		}

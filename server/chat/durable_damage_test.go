@@ -60,9 +60,9 @@ func TestAStartOnAFullDiskFailsIfRoomsNeedRepairs(t *testing.T) {
 	before := publishDurably(t, fake, newDurableHub(t, fake, durableRooms("d*")), "d", "lost")
 	fake.Damage(0, 2)
 	h := newTestHub(t, durableRooms("d*"))
-	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20})
+	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20}, nil)
 	start := func() (err error) {
-		fake.StepUntil(func() { err = h.Durable.Start(t.Context()) })
+		fake.StepUntil(func() { err = h.Durable("").Start(t.Context()) })
 		return err
 	}
 	fake.Full(true)

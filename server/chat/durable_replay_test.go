@@ -49,9 +49,9 @@ func (tl tamperedLog) Replay(ctx context.Context, after uint64, f func(uint64, [
 func restartWith(t *testing.T, fake *brokertest.Fake, replace map[uint64][]byte, rooms ...RoomOptions) *Hub {
 	t.Helper()
 	h := newTestHub(t, rooms...)
-	h.UseLog(home.Config{Engine: tampered{fake.Start("a"), replace}, MaxBytes: 1 << 20})
+	h.UseLog(home.Config{Engine: tampered{fake.Start("a"), replace}, MaxBytes: 1 << 20}, nil)
 	var err error
-	fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
+	fake.StepUntil(func() { err = h.Durable("").Open(t.Context()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestARecordOutOfOrderIsNotApplied(t *testing.T) {
 			publishDurably(t, fake, second, "d", "2")                  // record 6
 
 			var w record.Writer
-			stray := record.Entry{Kind: record.Publish, Room: "d", Generation: h.Durable.positions.current(), Offset: 2, UnixMilli: time.Now().UnixMilli(), Data: []byte("stray")}
+			stray := record.Entry{Kind: record.Publish, Room: "d", Generation: h.Durable("").positions.current(), Offset: 2, UnixMilli: time.Now().UnixMilli(), Data: []byte("stray")}
 			if err := w.Add(&stray); err != nil {
 				t.Fatal(err)
 			}
@@ -186,7 +186,7 @@ func TestAClockThatWasSetBackEndsNoPublication(t *testing.T) {
 		publishDurably(t, fake, h, "d", "1") // record 2
 		var w record.Writer
 		if err := w.Add(&record.Entry{
-			Kind: record.Publish, Form: uint8(FormJSON), Room: "d", Generation: h.Durable.positions.current(), Offset: 1, UnixMilli: time.Now().Add(ahead).UnixMilli(), Data: []byte("1"),
+			Kind: record.Publish, Form: uint8(FormJSON), Room: "d", Generation: h.Durable("").positions.current(), Offset: 1, UnixMilli: time.Now().Add(ahead).UnixMilli(), Data: []byte("1"),
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +233,7 @@ func TestADroppedDurablePositionBeginsANewEpoch(t *testing.T) {
 	t.Parallel()
 	fake := brokertest.New(brokertest.Options{Seed: 1})
 	h := newDurableHub(t, fake, durableRooms("d*"))
-	h.Durable.positions.stored.Max = 1
+	h.Durable("").positions.stored.Max = 1
 	first := publishDurably(t, fake, h, "d1", "1")
 	publishDurably(t, fake, h, "d2", "1")
 	h.Clock.Ticks.Add(uint32(10 * roomTicks))
@@ -270,8 +270,8 @@ func TestAPositionSurvivesTheRemovalOfItsRecord(t *testing.T) {
 			publishDurably(t, fake, h, "d:state", "more")
 		}
 		fake.StepUntil(func() {
-			for h.Durable.Due() {
-				h.Durable.Maintain(t.Context())
+			for h.Durable("").Due() {
+				h.Durable("").Maintain(t.Context())
 			}
 		})
 		if n > 20_000 {

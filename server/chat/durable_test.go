@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/home"
@@ -24,9 +26,9 @@ func durableRooms(pattern string) RoomOptions {
 func newDurableHub(t testing.TB, fake *brokertest.Fake, rooms ...RoomOptions) *Hub {
 	t.Helper()
 	h := newTestHub(t, rooms...)
-	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20})
+	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20}, nil)
 	var err error
-	fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
+	fake.StepUntil(func() { err = h.Durable("").Open(t.Context()) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +100,7 @@ func TestAFailedAppendRejectsAndHeals(t *testing.T) {
 		t.Errorf("got %+v, want a temporary error", lost)
 	}
 	fake.Down(false)
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 	next := proposeText(h, "d", "2", PublishOptions{})
 	fake.Settle()
 	if list, at := texts(h, "d"); next.e != nil || next.at != at || !slices.Contains(list, "2") {
@@ -114,17 +116,17 @@ func TestAnAppendHasATimeout(t *testing.T) {
 	fake.Stall(true)
 	waiting := proposeText(h, "d", "1", PublishOptions{IdempotencyKey: "k"})
 	for range 11 {
-		h.Durable.Tick()
+		h.Durable("").Tick()
 	}
-	if h.Durable.Due() {
+	if h.Durable("").Due() {
 		t.Fatal("the append was given up early")
 	}
-	h.Durable.Tick()
+	h.Durable("").Tick()
 	if late := proposeText(h, "d", "2", PublishOptions{}); late.e != RejectUnavailable {
 		t.Errorf("got %+v, want a rejection at once", late)
 	}
 	fake.Stall(false)
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 	if waiting.calls != 1 || waiting.e != RejectUnavailable {
 		t.Errorf("got %+v, want a temporary error", waiting)
 	}
@@ -159,22 +161,22 @@ func TestALogThatFailsInSilenceRejectsNothing(t *testing.T) {
 	fake := brokertest.New(brokertest.Options{Seed: 1})
 	h := newTestHub(t, durableRooms("d*"))
 	var failed error
-	h.UseLog(home.Config{Engine: ending{fake.Start("a"), &failed}, MaxBytes: 1 << 20})
+	h.UseLog(home.Config{Engine: ending{fake.Start("a"), &failed}, MaxBytes: 1 << 20}, nil)
 	var err error
-	fake.StepUntil(func() { err = h.Durable.Open(t.Context()) })
+	fake.StepUntil(func() { err = h.Durable("").Open(t.Context()) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.Durable.Tick(); h.Durable.Due() {
+	if h.Durable("").Tick(); h.Durable("").Due() {
 		t.Fatal("a log that works is opened again")
 	}
 	failed = broker.ErrUnavailable
-	if h.Durable.Tick(); !h.Durable.Due() {
+	if h.Durable("").Tick(); !h.Durable("").Due() {
 		t.Fatal("the failure is not noticed")
 	}
 	failed = nil
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
-	if state, err := h.Durable.Status(); state != home.Ready {
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
+	if state, err := h.Durable("").Status(); state != home.Ready {
 		t.Errorf("got %v, %v; want ready", state, err)
 	}
 	publishDurably(t, fake, h, "d", "1")
@@ -205,14 +207,14 @@ func TestCloseWaitsForTheDisk(t *testing.T) {
 		accepted := proposeText(h, "d", "1", PublishOptions{})
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := h.Durable.Close(gone); err == nil {
+		if err := h.Durable("").Close(gone); err == nil {
 			t.Error("got no error, and a publication is not on disk")
 		}
 		if late := proposeText(h, "d", "2", PublishOptions{}); late.e != RejectUnavailable {
 			t.Errorf("got %+v, want a rejection", late)
 		}
 		closed := make(chan error, 1)
-		go func() { closed <- h.Durable.Close(t.Context()) }()
+		go func() { closed <- h.Durable("").Close(t.Context()) }()
 		synctest.Wait()
 		if len(closed) > 0 {
 			t.Error("Close returned before the disk had the publication")
@@ -263,5 +265,80 @@ func TestLargePublicationsFillSeveralRecords(t *testing.T) {
 	again := newDurableHub(t, fake, durableRooms("d*"))
 	if list, _ := texts(again, "d"); len(list) == 0 || list[0] != large {
 		t.Errorf("got %d publications after a restart", len(list))
+	}
+}
+
+// The rooms of a hub with several logs are spread over them. A restart finds each room in its log, with its values. Each log bounds and carries what it has.
+func TestRoomsAreSpreadOverTheLogs(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1})
+	const logs = 3
+	start := func() *Hub {
+		h := newTestHub(t, durableRooms("d*"))
+		engine := fake.Start("a")
+		for shard := range logs {
+			h.UseLog(home.Config{Engine: engine, Shard: shard, MaxBytes: 64 << 10}, nil)
+		}
+		for _, log := range h.Logs() {
+			var err error
+			if fake.StepUntil(func() { err = log.Open(t.Context()) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return h
+	}
+	h := start()
+	used, epochs := map[int]int{}, map[string]bool{}
+	for i := range 12 {
+		room := fmt.Sprint("d", i)
+		used[h.Durable(room).Shard()]++
+		proposeText(h, room, room, PublishOptions{})
+		setValue(h, room, "key", room)
+		setValue(h, "", "key of "+room, room)
+	}
+	fake.Settle()
+	again := start()
+	for i := range 12 {
+		room := fmt.Sprint("d", i)
+		list, at := texts(again, room)
+		_, before := texts(h, room)
+		epochs[at.Epoch] = true
+		if !slices.Equal(list, []string{room}) || at != before || string(again.Value(room, "key")) != room || string(again.Value("", "key of "+room)) != room {
+			t.Errorf("%s: got %v at %v with the value %q, want its publication at %v", room, list, at, again.Value(room, "key"), before)
+		}
+	}
+	if len(used) != logs || len(epochs) != logs {
+		t.Errorf("the rooms are in the logs %v and have %d epochs, want %d of each", used, len(epochs), logs)
+	}
+	if got := again.ValueBytes(); got != h.ValueBytes() || got == 0 || again.Durable("").values.bytes.Load() == got {
+		t.Errorf("got %d bytes of values after a restart, %d before, %d of them in log 0", got, h.ValueBytes(), again.Durable("").values.bytes.Load())
+	}
+
+	// One log is trimmed: what it has is carried forward, and the others stay as they are.
+	busy := again.Durable("d0")
+	var last [logs]uint64
+	for _, log := range again.Logs() {
+		_, last[log.Shard()], _ = log.Position()
+	}
+	for n := 0; testutil.ToFloat64(again.Metrics.Durable.Trims) < 2; n++ {
+		proposeText(again, "d0", strings.Repeat("x", 500), PublishOptions{})
+		fake.Settle()
+		for busy.Due() {
+			fake.StepUntil(func() { busy.Maintain(t.Context()) })
+		}
+		if n > 10_000 {
+			t.Fatal("the log is never trimmed")
+		}
+	}
+	for _, log := range again.Logs() {
+		if _, now, _ := log.Position(); log != busy && now != last[log.Shard()] {
+			t.Errorf("log %d has got records %d to %d", log.Shard(), last[log.Shard()]+1, now)
+		}
+	}
+	third := start()
+	for i := 1; i < 12; i++ {
+		if room := fmt.Sprint("d", i); string(third.Value(room, "key")) != room || string(third.Value("", "key of "+room)) != room {
+			t.Errorf("%s: got the value %q after trims of another log", room, third.Value(room, "key"))
+		}
 	}
 }

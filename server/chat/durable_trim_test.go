@@ -26,10 +26,10 @@ func TestATrimIsNotTheCauseOfTheNext(t *testing.T) {
 		h.Clock.Ticks.Add(uint32(roomTicks + 2))
 		h.ExpireRooms(h.Clock.Tick())
 		for range 20 {
-			fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+			fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 		}
-		if h.Durable.Due() || trims() > 2 {
-			t.Fatalf("after publication %d: %v trims, and another one is due: %t", n, trims(), h.Durable.Due())
+		if h.Durable("").Due() || trims() > 2 {
+			t.Fatalf("after publication %d: %v trims, and another one is due: %t", n, trims(), h.Durable("").Due())
 		}
 		if n > 5000 {
 			t.Fatal("got no trim")

@@ -18,13 +18,9 @@ func (h *Hub) OnTick(now time.Time, tick wheel.Tick) {
 // ExpireRooms expires stream positions, and the publications of rooms whose retention is due. Called on the heartbeat.
 func (h *Hub) ExpireRooms(now wheel.Tick) {
 	h.Positions.expire(now)
-	if h.Durable != nil {
-		h.Durable.positions.expire(now)
-		h.Durable.Tick()
-	}
-	if h.InMemory != nil {
-		h.InMemory.positions.expire(now)
-		h.InMemory.Tick()
+	for _, du := range h.Logs() {
+		du.positions.expire(now)
+		du.Tick()
 	}
 	h.Rooms.each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }

@@ -18,7 +18,7 @@ func (du *Durable) since(f fork, from, now StreamPosition) StreamPosition {
 
 // sinceLocked returns a position of a client in the epoch of a room, whose position is now. The room's lock is held.
 func (h *Hub) sinceLocked(room string, from, now StreamPosition) StreamPosition {
-	if h.Durable == nil {
+	if !h.StoresData() {
 		return from
 	}
 	if r := h.Rooms.StripeOf(room).rooms[room]; r != nil {
@@ -27,7 +27,7 @@ func (h *Hub) sinceLocked(room string, from, now StreamPosition) StreamPosition 
 		}
 		return r.durable.log.since(r.durable.fork, from, now)
 	}
-	if log := h.logOf(h.OptionsOf(room)); log != nil {
+	if log := h.logOf(room, h.OptionsOf(room)); log != nil {
 		at, _ := log.positions.get(room)
 		return log.since(at.fork, from, now)
 	}

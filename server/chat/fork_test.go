@@ -38,12 +38,12 @@ func TestAPositionBehindTheForkDoesNotCount(t *testing.T) {
 func TestMembersResubscribeWhenTheirRoomIsAhead(t *testing.T) {
 	t.Parallel()
 	h := newDurableHub(t, brokertest.New(brokertest.Options{}), durableRooms("d"))
-	h.Durable.Live()
+	h.Durable("").Live()
 	stripe := h.Rooms.StripeOf("d")
 	r := h.createLocked(stripe, h.RoomRef("d"))
 	shard := h.Shards[0]
 	r.Members, r.Topics = 1, []*fanout.Topic{{Audience: &r.Audience, Shard: shard, Members: 1}}
-	generation := h.Durable.positions.current()
+	generation := h.Durable("").positions.current()
 	for i, c := range []struct {
 		entry record.Entry
 		ends  bool
@@ -56,7 +56,7 @@ func TestMembersResubscribeWhenTheirRoomIsAhead(t *testing.T) {
 		e := c.entry
 		e.Room, e.Data, e.UnixMilli = "d", []byte("1"), time.Now().UnixMilli()
 		shard.Inbox = nil
-		committer{h, h.Durable}.Replay(&home.Record{Seq: uint64(10 + i)}, &e)
+		committer{h, h.Durable("")}.Replay(&home.Record{Seq: uint64(10 + i)}, &e)
 		ends := slices.ContainsFunc(shard.Inbox, func(j fanout.Job) bool { return j.Do == fanout.CallBack })
 		if ends != c.ends {
 			t.Errorf("entry %d ends positions: %t, want %t", i, ends, c.ends)

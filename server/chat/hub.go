@@ -29,11 +29,11 @@ type Hub struct {
 	Rooms            *rooms
 	HistoryBudget    historyBudget
 	Positions        *positionTable
-	Durable          *Durable // constant after UseLog; nil without a data directory
-	InMemory         *Durable // of the rooms that are not durable; constant after JoinCluster; nil on one node
-	node             string   // ID of this node; constant after JoinCluster
-	others           Others   // nodes of the cluster; constant after JoinCluster; nil on one node
-	values           allValues
+	durable          []*Durable  // of durable rooms, by their number; constant after UseLog; none without a data directory
+	InMemory         *Durable    // of the rooms that are not durable; constant after JoinCluster; nil on one node
+	node             string      // ID of this node; constant after JoinCluster
+	others           Others      // nodes of the cluster; constant after JoinCluster; nil on one node
+	values           valueBudget // of rooms in memory
 	receipts         receipts
 	seen             lastSeen
 	members          *roster.Index // of the rosters of all rooms
@@ -69,7 +69,7 @@ func New(cfg Config, f Formats, e *fanout.Engine) *Hub {
 		members:       roster.NewIndex(),
 	}
 	h.Sanctions = newSanctions(h.Moderation, e.Log)
-	h.values.inMemory.most = maxMemoryValues
+	h.values.most = maxMemoryValues
 	h.settings.Store(newSettings(cfg))
 	h.Rooms = newRooms(h)
 	return h

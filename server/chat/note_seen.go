@@ -48,7 +48,7 @@ func (h *Hub) tickSeen(now wheel.Tick) {
 	for user, number := range h.seen.turns(now) {
 		h.writeSeen(user, number)
 	}
-	if h.Durable == nil || now%aliveEachNth != 0 || !h.hasSeen() {
+	if !h.StoresData() || now%aliveEachNth != 0 || !h.hasSeen() {
 		return
 	}
 	h.aliveBefore() // the write replaces it

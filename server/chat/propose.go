@@ -59,7 +59,7 @@ func (h *Hub) Propose(to RoomRef, pub Publication, o PublishOptions, done Done) 
 	h.Metrics.Messages.Inc()
 	p.message.Pub.change = pub.changesMessage()
 	to = h.current(to)
-	if log := h.logOf(to.Options); log.forwards() {
+	if log := h.logOf(to.Name, to.Options); log.forwards() {
 		return h.forwardPublication(log, to.Name, &p.message.Pub, o, done)
 	}
 	return h.propose(to, p, o.SkipHistory)

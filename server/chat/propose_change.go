@@ -11,7 +11,7 @@ import (
 // publication is redacted already. slow is that of PublishOptions. It returns the room, whose backlog has the notice; nil if there is none.
 func (h *Hub) ProposeRedaction(what Redaction, author *ClientInfo, slow *SlowModeCount, done Done) *Room {
 	done = h.Moderation.undoing(slow, done)
-	if log := h.logOf(h.OptionsOf(what.Channel)); log.forwards() {
+	if log := h.logOf(what.Channel, h.OptionsOf(what.Channel)); log.forwards() {
 		return h.forwardRedaction(log, what, author, slow, done)
 	}
 	return h.proposeRedaction(what, author, origin{}, done)
@@ -55,7 +55,7 @@ func (h *Hub) proposeRedaction(what Redaction, author *ClientInfo, from origin, 
 // ProposeClear drops all publications of a durable room, as ClearHistory does in the others.
 func (h *Hub) ProposeClear(in RoomRef, done Done) {
 	in = h.current(in)
-	if log := h.logOf(in.Options); log.forwards() {
+	if log := h.logOf(in.Name, in.Options); log.forwards() {
 		h.send(log, in.Name, []record.Entry{{Kind: record.Clear, Room: in.Name}}, done)
 		return
 	}

@@ -37,8 +37,8 @@ func (h *Hub) Read(room string, since *StreamPosition, limit, maxBytes int, reve
 
 // positionOfAbsent returns the stream position of a room that is not in the room table. The room's lock is held.
 func (h *Hub) positionOfAbsent(room string) StreamPosition {
-	if h.Durable != nil {
-		if log := h.logOf(h.OptionsOf(room)); log != nil {
+	if h.StoresData() {
+		if log := h.logOf(room, h.OptionsOf(room)); log != nil {
 			return log.position(room)
 		}
 	}

@@ -140,8 +140,8 @@ func TestReadMarkersOutliveTheRecordsThatHaveThem(t *testing.T) {
 	text := strings.Repeat("x", 16<<10)
 	for i := range 200 { // three times the largest log
 		sayDurably(h, fake, "y", "ann", fmt.Sprintf(`{"id":"%d","text":%q}`, i, text))
-		if h.Durable.Due() {
-			fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+		if h.Durable("").Due() {
+			fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 		}
 	}
 	if trims := testutil.ToFloat64(h.Metrics.Durable.Trims); trims == 0 {

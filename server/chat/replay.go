@@ -54,7 +54,7 @@ func (co committer) Replay(in *home.Record, e *record.Entry) {
 	r := stripe.rooms[e.Room]
 	var wake uint64
 	switch {
-	case r == nil && h.logOf(h.OptionsOf(e.Room)) != du:
+	case r == nil && h.logOf(e.Room, h.OptionsOf(e.Room)) != du:
 		du.foreignEntry(e)
 	case r != nil && (r.durable == nil || r.durable.log != du):
 		du.foreignEntry(e)

@@ -28,7 +28,7 @@ func (co committer) Reset() {
 			}
 		}
 	})
-	h.idempotency.removeIf(func(room string) bool { return h.logOf(h.OptionsOf(room)) == du })
+	h.idempotency.removeIf(func(room string) bool { return h.logOf(room, h.OptionsOf(room)) == du })
 }
 
 // resetLocked drops the publications and the messages of a room, and its position. It may release the room. The room's lock is held.

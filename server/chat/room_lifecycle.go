@@ -25,7 +25,7 @@ func (h *Hub) createLocked(in *Stripe, v RoomRef) *Room {
 	// v.Name may share memory with a request or a frame.
 	r := NewRoom(in, strings.Clone(v.Name), v.Options, len(h.Shards))
 	var at StreamPosition
-	if log := h.logOf(v.Options); log != nil {
+	if log := h.logOf(v.Name, v.Options); log != nil {
 		r.durable, at = log.take(r.Name)
 		if r.talk != nil {
 			r.talk.disk = log.snapshots

@@ -227,7 +227,7 @@ func TestALargeRoomIsDeletedInSteps(t *testing.T) {
 		if steps != 4 || rosterText(h, "r") != "" || h.Value("r", infoKey) != nil || h.RostersOf(users[0])+h.RostersOf(users[len(users)-1]) != 0 {
 			t.Errorf("after %d steps, the room is not deleted", steps)
 		}
-		if bytes := h.values.inMemory.bytes.Load() + h.values.onDisk.bytes.Load(); bytes != 0 {
+		if bytes := h.values.bytes.Load() + h.ValueBytes(); bytes != 0 {
 			t.Errorf("%d bytes of values are counted after the deletion", bytes)
 		}
 	}

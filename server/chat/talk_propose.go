@@ -18,7 +18,7 @@ import (
 func (h *Hub) ProposeTalk(to RoomRef, pub Publication, o PublishOptions, done Done) *Room {
 	done = h.Moderation.undoing(o.Slow, traced(o.Trace, done))
 	to = h.current(to)
-	if log := h.logOf(to.Options); log.forwards() {
+	if log := h.logOf(to.Name, to.Options); log.forwards() {
 		return h.forwardPublication(log, to.Name, &pub, o, done)
 	}
 	item, e := h.readItem(to, pub, o)

@@ -16,7 +16,7 @@ func TestASnapshotOfAnEvictedMessageDoesNotBringItBack(t *testing.T) {
 	propose(h, "d", "ann", `{"type":"edit","of":"m","text":"secret too"}`)
 	fake.Settle()
 	propose(h, "d", "ann", `{"type":"delete","of":"m"}`)
-	if more, err := (committer{h, h.Durable}).Carry(2); more || err != nil || !h.Durable.snapshots.proposed.Load() {
+	if more, err := (committer{h, h.Durable("")}).Carry(2); more || err != nil || !h.Durable("").snapshots.proposed.Load() {
 		t.Fatalf("got more %v, error %v, want a snapshot", more, err)
 	}
 	for messagesOf(h, "d")[0] != "m:" {
@@ -34,7 +34,7 @@ func TestASnapshotOfAnEvictedMessageDoesNotBringItBack(t *testing.T) {
 	if _, records := fake.Records(0); len(records) != len(before)+1 {
 		t.Fatalf("got %d records from %d, want %d: one with the snapshot", len(records), first, len(before)+1)
 	}
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 	if got := messagesOf(h, "d"); len(got) > 0 {
 		t.Errorf("after the log was opened again: got %v, want no message", got)
 	}

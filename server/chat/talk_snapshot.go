@@ -17,7 +17,7 @@ func (co committer) replaySnapshot(in *home.Record, e *record.Entry) {
 	h := co.hub
 	o := h.OptionsOf(e.Room)
 	switch {
-	case h.logOf(o) != co.log:
+	case h.logOf(e.Room, o) != co.log:
 		co.log.foreignEntry(e)
 		return
 	case co.log.snapshots.proposed.Load(), co.log.live.Load():

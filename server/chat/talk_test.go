@@ -435,7 +435,7 @@ func TestAFailedMessageCanBePublishedAgain(t *testing.T) {
 	fake.Stall(false)
 	fake.Settle()
 	fake.Down(false)
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 	if lost.e != RejectUnavailable {
 		t.Fatalf("got %+v, want a temporary error", lost)
 	}
@@ -491,8 +491,8 @@ func TestAMessageSurvivesTheRemovalOfItsRecords(t *testing.T) {
 		propose(h, "d:busy", "bob", fmt.Sprintf(`{"id":"b%d","text":"%s"}`, n, strings.Repeat("x", 200)))
 		fake.Settle()
 		fake.StepUntil(func() {
-			for h.Durable.Due() {
-				h.Durable.Maintain(t.Context())
+			for h.Durable("").Due() {
+				h.Durable("").Maintain(t.Context())
 			}
 		})
 		if n > 20_000 {
@@ -515,7 +515,7 @@ func TestAMessageSurvivesTheRemovalOfItsRecords(t *testing.T) {
 		t.Errorf("got %+v, want offset 35", oc)
 	}
 	checkTalkBytes(t, again)
-	if n := again.Durable.snapshots.bytes.Load(); n != 0 || again.Durable.snapshots.rooms.Load() != 0 {
-		t.Errorf("got %d bytes of snapshots of %d rooms after all is cleared", n, again.Durable.snapshots.rooms.Load())
+	if n := again.Durable("").snapshots.bytes.Load(); n != 0 || again.Durable("").snapshots.rooms.Load() != 0 {
+		t.Errorf("got %d bytes of snapshots of %d rooms after all is cleared", n, again.Durable("").snapshots.rooms.Load())
 	}
 }

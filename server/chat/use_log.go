@@ -2,12 +2,17 @@ package chat
 
 import (
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/home"
 )
 
-// UseLog gives the hub a log for its durable rooms. Call it once, before the hub has rooms. The caller opens and runs Hub.Durable.
-func (h *Hub) UseLog(cfg home.Config) {
-	h.Durable = h.newDurable(cfg, &h.values.onDisk)
+// UseLog gives the hub another log for its durable rooms: a hash of the name decides which of the logs has a room. Call it before the hub has rooms. The
+// caller opens and runs the logs (Hub.Logs). requests are those of this node to the owner of the log; nil on one node.
+func (h *Hub) UseLog(cfg home.Config, requests *link.Queue) *Durable {
+	du := h.newDurable(cfg, &valueBudget{})
+	du.requests = requests
+	h.durable = append(h.durable, du)
+	return du
 }
 
 // memoryGenerationBits is the random bits of a generation of a log in memory: the sides of a partition raise it at the same time.

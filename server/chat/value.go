@@ -43,12 +43,6 @@ type valueAt uint32
 // upTo reports whether a value is in a record up to the number seq.
 func (at valueAt) upTo(seq uint64) bool { return int32(uint32(seq)-uint32(at)) >= 0 }
 
-// allValues has the budgets of values.
-type allValues struct {
-	inMemory valueBudget
-	onDisk   valueBudget // with UseLog
-}
-
 // valueFamily keeps the values of one room whose keys have something in common, in a form of its own. Guarded by Stripe.Mu of the room. To
 // add one, add it to roomValues.family.
 type valueFamily interface {

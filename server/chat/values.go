@@ -12,7 +12,12 @@ import (
 // one counts.
 
 // ValueBytes returns the bytes of the values of durable rooms and of users.
-func (h *Hub) ValueBytes() int64 { return h.values.onDisk.bytes.Load() }
+func (h *Hub) ValueBytes() (n int64) {
+	for _, du := range h.durable {
+		n += du.values.bytes.Load()
+	}
+	return n
+}
 
 // Value returns the data of a key of a room; nil for none. It must not be changed. Any goroutine may call it, without the lock of the room.
 func (h *Hub) Value(room, key string) []byte {
@@ -70,12 +75,12 @@ func (h *Hub) changeValues(log *Durable, room string, decide func(ValueReader) (
 	log.Kick()
 }
 
-// valueLog returns the log of the values of a room: those of users are in that of the durable rooms. It is nil if there is none.
+// valueLog returns the log of the values of a room: those of users are in one of durable rooms. It is nil if there is none.
 func (h *Hub) valueLog(room string) *Durable {
 	if room == "" {
-		return h.Durable
+		return h.Durable(room)
 	}
-	return h.logOf(h.OptionsOf(room))
+	return h.logOf(room, h.OptionsOf(room))
 }
 
 // valueBudget returns the budget of the values in a log; nil for those without one.
@@ -83,7 +88,7 @@ func (h *Hub) valueBudget(log *Durable) *valueBudget {
 	if log != nil {
 		return log.values
 	}
-	return &h.values.inMemory
+	return &h.values
 }
 
 // userShare is the part of the bytes of values, in quarters, that users may fill by joining and creating rooms, and with markers and settings. The

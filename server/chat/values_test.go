@@ -84,8 +84,8 @@ func TestAValueInMemoryIsVisibleAtOnce(t *testing.T) {
 			t.Errorf("got %+v and %q", oc, h.Value("room", "a"))
 		}
 		setValue(h, "room", "a", "")
-		if h.Value("room", "a") != nil || h.values.inMemory.bytes.Load() != 0 || len(h.Rooms.StripeOf("room").values) != 0 {
-			t.Errorf("got %q and %d bytes after the removal", h.Value("room", "a"), h.values.inMemory.bytes.Load())
+		if h.Value("room", "a") != nil || h.values.bytes.Load() != 0 || len(h.Rooms.StripeOf("room").values) != 0 {
+			t.Errorf("got %q and %d bytes after the removal", h.Value("room", "a"), h.values.bytes.Load())
 		}
 	}
 }
@@ -185,10 +185,10 @@ func TestValuesOfAFailedLog(t *testing.T) {
 	fake.Stall(true)
 	waiting := setValue(h, "d", "a", "1")
 	for range 12 {
-		h.Durable.Tick()
+		h.Durable("").Tick()
 	}
 	fake.Stall(false)
-	fake.StepUntil(func() { h.Durable.Maintain(t.Context()) })
+	fake.StepUntil(func() { h.Durable("").Maintain(t.Context()) })
 	if waiting.calls != 1 || waiting.e != RejectUnavailable {
 		t.Errorf("got %+v, want a temporary error", waiting)
 	}
@@ -239,8 +239,8 @@ func TestValuesAreCarriedForward(t *testing.T) {
 				}
 				if r.IntN(4) == 0 {
 					fake.StepUntil(func() {
-						for h.Durable.Due() {
-							h.Durable.Maintain(t.Context())
+						for h.Durable("").Due() {
+							h.Durable("").Maintain(t.Context())
 						}
 					})
 				}
@@ -280,9 +280,9 @@ func TestALogOfValuesIsBounded(t *testing.T) {
 	t.Parallel()
 	fake := brokertest.New(brokertest.Options{Seed: 1})
 	h := newTestHub(t, durableRooms("d*"))
-	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20})
+	h.UseLog(home.Config{Engine: fake.Start("a"), MaxBytes: 1 << 20}, nil)
 	var err error
-	if fake.StepUntil(func() { err = h.Durable.Open(t.Context()) }); err != nil {
+	if fake.StepUntil(func() { err = h.Durable("").Open(t.Context()) }); err != nil {
 		t.Fatal(err)
 	}
 	data := strings.Repeat("x", 100)
@@ -291,8 +291,8 @@ func TestALogOfValuesIsBounded(t *testing.T) {
 		oc := setValue(h, "d", fmt.Sprint("key", n%1500), data) // about 200 KiB
 		if n%100 == 0 {
 			fake.StepUntil(func() {
-				for h.Durable.Due() {
-					h.Durable.Maintain(t.Context())
+				for h.Durable("").Due() {
+					h.Durable("").Maintain(t.Context())
 				}
 			})
 		}
@@ -330,7 +330,7 @@ func TestAnOpenChangeIsNotTakenBack(t *testing.T) {
 	setValue(h, "d", "changed", "2")
 	setValue(h, "d", "removed", "")
 	setValue(h, "d2", "", "")
-	if more, err := (committer{h, h.Durable}).Carry(first + uint64(len(records)) - 1); more || err != nil {
+	if more, err := (committer{h, h.Durable("")}).Carry(first + uint64(len(records)) - 1); more || err != nil {
 		t.Errorf("got %v, %v", more, err)
 	}
 	fake.Settle()

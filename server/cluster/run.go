@@ -20,13 +20,16 @@ func (n *Node) Join(h *chat.Hub, cfg home.Config) {
 	if n.rebalanceAfter == 0 {
 		n.rebalanceAfter = rebalanceAfter
 	}
-	durable, inMemory := cfg, cfg
-	durable.Node, durable.Shard = n.homeNode(n.logs[0]), n.logs[0].shard
-	inMemory.Node, inMemory.Shard = n.homeNode(n.logs[1]), n.logs[1].shard
-	inMemory.Engine, inMemory.MaxBytes = memoryEngine{cfg.Engine, n.logs[1].memory}, min(cfg.MaxBytes, maxMemoryLog)
-	h.UseLog(durable)
-	h.JoinCluster(string(cfg.Engine.Self()), inMemory, n.logs[0].sender, n.logs[1].sender, n)
-	n.logs[0].log, n.logs[1].log = h.Durable, h.InMemory
+	for _, lg := range n.logs {
+		own := cfg
+		own.Node, own.Shard = n.homeNode(lg), lg.shard
+		if lg.memory == nil {
+			lg.log = h.UseLog(own, lg.sender)
+			continue
+		}
+		own.Engine, own.MaxBytes = memoryEngine{cfg.Engine, lg.memory}, min(cfg.MaxBytes, maxMemoryLog)
+		lg.log = h.JoinCluster(string(cfg.Engine.Self()), own, lg.sender, n)
+	}
 }
 
 // homeNode returns what the home of a log needs of the cluster.

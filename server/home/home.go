@@ -124,6 +124,9 @@ func (s State) String() string {
 	return [...]string{"opening", "ready", "failed", "closing", "following"}[s]
 }
 
+// IsInOrder reports whether nothing is wrong: this node appends or has stopped to, or another node does.
+func (s State) IsInOrder() bool { return s == Ready || s == Closing || s == Following }
+
 // New returns a home that is not open.
 func New(cfg Config, rooms Rooms) *Home {
 	return &Home{cfg: cfg, rooms: rooms, failed: make(chan struct{}, 1), toTrim: make(chan struct{}, 1), behind: make(chan struct{}, 1)}

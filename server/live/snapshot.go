@@ -11,7 +11,6 @@ import (
 
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/fanout"
-	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/vitals"
 )
 
@@ -80,8 +79,8 @@ type hookRow struct {
 // now returns what a state depends on besides the samples.
 func (l *Live) now() vitals.Now {
 	n := vitals.Now{Draining: l.sessions.Draining.Load(), MaxConnections: l.sessions.Limits().MaxLive, Cores: runtime.GOMAXPROCS(0)}
-	if d := l.sessions.Durable; d != nil {
-		if state, err := d.Status(); state != home.Ready && state != home.Closing && state != home.Following {
+	if l.sessions.StoresData() {
+		if state, err := l.sessions.DurableState(); !state.IsInOrder() {
 			n.Disk = state.String()
 			if err != nil {
 				n.Disk = err.Error()
@@ -110,7 +109,7 @@ func (l *Live) facts(now time.Time) serverFacts {
 	return serverFacts{
 		Version: l.cfg.Version, Node: l.node, UpSeconds: int64(now.Sub(l.started).Seconds()), Cores: runtime.GOMAXPROCS(0),
 		MaxConnections: l.sessions.Limits().MaxLive, MaxUnsent: l.sessions.Limits().MaxUnsent,
-		Rooms: l.sessions.Rooms.Count(), Users: l.sessions.UserCount(), Durable: l.sessions.Durable != nil,
+		Rooms: l.sessions.Rooms.Count(), Users: l.sessions.UserCount(), Durable: l.sessions.StoresData(),
 	}
 }
 
