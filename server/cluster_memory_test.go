@@ -62,6 +62,7 @@ func TestRoomsInMemoryGoOnWithoutAMajority(t *testing.T) {
 			wantOffset(t, parted, "m2", 1)
 			c, stays, other := connectSDK(t, parted.Server, ""), dial(t, parted.Server, "plain"), connectSDK(t, others[0].Server, "")
 			inHistory := dial(t, parted.Server, "m1") // it has no position, and receives nothing twice
+			_, program := received(t, parted.Server, "m1", SubscribeOptions{})
 			for _, n := range nodes {
 				connectSDK(t, n.Server, "").enter("m3") // it has no publication yet
 			}
@@ -106,6 +107,7 @@ func TestRoomsInMemoryGoOnWithoutAMajority(t *testing.T) {
 			wantOffset(t, parted, "m1", 4)
 			inHistory.expect(ws.OpText, `2`)
 			inHistory.expect(ws.OpText, `4`)
+			expect(t, program, "2 2", "gap 0 true before 1", "1 1", "2 2", "3 3", "4 4")
 			call(t, others[0].Server, "publish", `{"channel":"plain","data":"there"}`)
 			stays.expect(ws.OpText, `there`)
 			if got := other.line(); !strings.Contains(got, `"data":2,"offset":2`) {

@@ -199,6 +199,7 @@ func TestTheDeathOfAnOwnerLosesNothing(t *testing.T) {
 			c, reader := connectSDK(t, others[0].Server, ""), connectSDK(t, others[1].Server, "")
 			c.enter(room)
 			epoch := field(t, reader.enter(room), "epoch")
+			_, program := received(t, others[1].Server, room, SubscribeOptions{})
 			publish := func(n int) {
 				c.sendLine(`{"id":9,"publish":{"channel":%q,"data":%d}}`, room, n)
 			}
@@ -210,6 +211,7 @@ func TestTheDeathOfAnOwnerLosesNothing(t *testing.T) {
 					}
 				}
 				c.expectLine(`{"id":9,"publish":{}}`)
+				expect(t, program, fmt.Sprintf("%d %d", n, n))
 			}
 			publish(1)
 			check(1)

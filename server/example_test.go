@@ -150,6 +150,47 @@ func ExampleServer_Subscribe() {
 	// <nil>
 }
 
+// The program learns which clients come and go.
+func ExampleServer_Watch() {
+	cfg := server.DefaultConfig()
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"
+	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	ready := make(chan struct{})
+	srv.Ready = func() { close(ready) }
+	go func() { ended <- srv.Run(ctx) }()
+	<-ready
+
+	left := errors.New("it has left")
+	sub, err := srv.Watch(ctx, server.WatchOptions{Kinds: server.Joined | server.Left}, func(a server.Activity) error {
+		if a.Kind == server.Left {
+			return left
+		}
+		fmt.Println("joined:", a.Room)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, _, err := websocket.Dial(ctx, "ws://"+srv.Addr().String()+"/ws?room=tea", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = client.CloseNow()
+	<-sub.Done()
+	fmt.Println(sub.Err())
+	stop()
+	fmt.Println(<-ended)
+	// Output:
+	// joined: tea
+	// it has left
+	// <nil>
+}
+
 // A function decides about each connection, and is called when one has ended.
 func ExampleConfig_handler() {
 	cfg := server.DefaultConfig()
