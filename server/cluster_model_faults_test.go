@@ -16,8 +16,8 @@ var clusterFaults = map[string]func(m *clusterModel, n, other *clusterNode){
 	"a node is stopped":          func(m *clusterModel, n, _ *clusterNode) { n.stop(); m.startLater(n) },
 	"a node is not heard by one": func(m *clusterModel, n, other *clusterNode) { m.fake.Cut(n.engine, other.engine, true) },
 	"two nodes do not reach each other": func(m *clusterModel, n, other *clusterNode) {
-		m.fake.Cut(n.engine, other.engine, true)
-		m.fake.Cut(other.engine, n.engine, true)
+		m.cutBoth(n, other)
+		m.until = m.until.Add(1500 * time.Millisecond) // so that a log moves to the third one
 	},
 	"a node is not heard":         func(m *clusterModel, n, _ *clusterNode) { m.cutFrom(n) },
 	"a node does not hear others": func(m *clusterModel, n, _ *clusterNode) { m.cutTo(n) },
@@ -42,7 +42,7 @@ func (m *clusterModel) stepFault() {
 	switch {
 	case m.faulty && now.After(m.until):
 		m.endFault()
-	case !m.faulty && m.random.IntN(6) == 0 && m.allUp():
+	case !m.faulty && m.random.IntN(4) == 0 && m.allUp():
 		names := faultNames()
 		name := names[m.random.IntN(len(names))]
 		order := m.random.Perm(len(m.nodes))
@@ -81,6 +81,11 @@ func (m *clusterModel) kill(n *clusterNode) {
 
 func (m *clusterModel) startLater(n *clusterNode) {
 	n.back = time.Now().Add(time.Duration(m.random.IntN(2500)) * time.Millisecond)
+}
+
+func (m *clusterModel) cutBoth(n, other *clusterNode) {
+	m.fake.Cut(n.engine, other.engine, true)
+	m.fake.Cut(other.engine, n.engine, true)
 }
 
 func (m *clusterModel) cutFrom(n *clusterNode) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 
 const (
 	clusterSeeds = 500
-	clusterTime  = 4 * time.Second // of the random part of one seed, in virtual time
+	clusterTime  = 4500 * time.Millisecond // of the random part of one seed, in virtual time
 )
 
 // The model of a cluster: three nodes on one Fake with a virtual clock, clients that publish, move between the nodes and recover, and random
@@ -117,6 +118,51 @@ func TestANodeThatStartsLateKnowsTheOwnerInMemory(t *testing.T) {
 			m.finish()
 		}
 	})
+}
+
+// Two nodes do not reach each other, while both reach the third one. That one becomes the owner of the logs of both, and stays it. Publications by all nodes
+// are accepted and reach all nodes.
+func TestThreeNodesOfWhichTwoArePartedHaveOneOwner(t *testing.T) {
+	t.Parallel()
+	for log := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			m := newClusterModel(t, 1, map[string]int{}, slog.New(slog.DiscardHandler))
+			defer m.stopAll()
+			at := slices.IndexFunc(m.nodes, func(n *clusterNode) bool { return n.sessions.Logs()[log].Owns() })
+			owner, parted, third := m.nodes[at], m.nodes[(at+1)%3], m.nodes[(at+2)%3]
+			for i, c := range m.clients {
+				c.connectTo(m.nodes[i%3])
+				for _, room := range m.cfg.Rooms {
+					c.join(room.Pattern)
+				}
+			}
+			m.cutBoth(owner, parted)
+			m.await("the node that all reach to own the log", 6*time.Second, func() bool { return third.sessions.Logs()[log].Owns() })
+			m.await("all nodes to accept publications", 2*time.Second, m.allAccept)
+			terms, rejected := maps.Clone(m.terms), m.did["rejected"]
+			for n := range 1500 {
+				room := m.cfg.Rooms[n%len(m.cfg.Rooms)]
+				m.clients[n%len(m.clients)].publish(&room)
+				m.pass(25*time.Millisecond, 1<<20)
+				for _, n := range m.nodes {
+					n.work(1 << 20)
+				}
+			}
+			if m.terms[log] != terms[log] || m.did["rejected"] != rejected {
+				t.Errorf("log %d: terms %v after %v, %d rejected publications", log, m.terms, terms, m.did["rejected"]-rejected)
+			}
+			m.await("all nodes to have everything", 2*time.Second, m.isEqual)
+			if !t.Failed() {
+				m.heal()
+				m.finish()
+			}
+		})
+	}
+}
+
+// allAccept reports whether each node accepts publications.
+func (m *clusterModel) allAccept() bool {
+	return !slices.ContainsFunc(m.nodes, func(n *clusterNode) bool { ok, _ := n.node.Accepts(); return !ok })
 }
 
 func runClusterModel(t *testing.T, seed uint64, did map[string]int, log *slog.Logger) {

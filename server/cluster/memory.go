@@ -55,8 +55,10 @@ func (n *Node) homeMemory(lg *nodeLog) *home.Memory {
 		Takeover: func() home.Takeover {
 			owner, _, _ := lg.log.Position()
 			_, last, term := lg.memory.Position()
+			left := lg.left.Load()
+			isOther := owner.Node != string(n.cfg.Engine.Self()) && !lg.memory.IsWhole(n.cfg.Name)
 			t := home.Takeover{
-				Uncertain: last > 0 && owner.Node != string(n.cfg.Engine.Self()) && !lg.memory.IsWhole(),
+				Uncertain: last > 0 && (isOther || left != nil && left.Term == term && left.To != ""),
 				Foreign:   lg.memory.Heard() > term,
 			}
 			t.Alone = (t.Uncertain || t.Foreign) && !n.certain()
@@ -93,15 +95,16 @@ func (n *Node) hearMemory(lg *nodeLog, h *member.Heartbeat) {
 			lg.log.Heard(home.Owner{Node: h.ID, Term: c.Term}, c.Last)
 		}
 	} else if c, left := h.Left[lg.shard]; left {
-		behind = lg.memory.Ended(memlog.Claim{Node: broker.NodeID(h.ID), Term: c.Term, First: c.First, Last: c.Last})
+		behind = lg.memory.Ended(memlog.Claim{Node: broker.NodeID(h.ID), Term: c.Term, First: c.First, Last: c.Last}, c.To)
 	} else {
 		lg.memory.Forget(broker.NodeID(h.ID)) // it has given the log up
 	}
 	if behind {
 		lg.log.Heard(home.Owner{Term: lg.memory.Heard()}, 0)
 	}
-	if h.Memory.Term > 0 && !h.Memory.Owned {
-		lg.log.Heard(home.Owner{Term: h.Memory.Term}, 0) // an owner before gives the log up: the node with the later term becomes the owner
+	// An owner before gives the log up: the node with the later term becomes the owner, or has another one that this node does not hear.
+	if h.Memory.Term > 0 {
+		lg.log.Heard(home.Owner{Term: h.Memory.Term}, 0)
 	}
 }
 
@@ -143,6 +146,9 @@ func (n *Node) keepMemory(now time.Duration) {
 		if renew && !lg.isOlder(live) {
 			lg.log.Renew()
 		}
+	}
+	if reached != before {
+		n.beat(false) // another node may wait for what this one reaches
 	}
 }
 

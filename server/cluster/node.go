@@ -96,8 +96,9 @@ type nodeLog struct {
 
 // misplaced is a log that this node owns, although another node should.
 type misplaced struct {
-	best  string        // name of that node; empty if the log is at its place
-	since time.Duration // that it is the best one
+	best    string        // name of that node; empty if the log is at its place
+	reaches bool          // it reaches more nodes than this one
+	since   time.Duration // of both
 }
 
 // outgoing is answers for one node.

@@ -28,6 +28,7 @@ func (n *Node) beat(leaving bool) {
 	}
 	n.mu.Lock()
 	h.Ready = n.ready && !n.leaving
+	h.Hears, h.Reach = n.table.Hears(n.now()), n.table.Reach(n.now())
 	n.mu.Unlock()
 	n.cfg.Engine.Broadcast(jsonMessage(kindHeartbeat, h))
 }

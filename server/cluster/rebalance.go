@@ -9,10 +9,12 @@ import (
 )
 
 // A log moves to the best of the nodes (member.Table.Best) when it is owned by another one for rebalanceAfter: after a restart of nodes one by one, the
-// last one would own none.
+// last one would own none. It moves after yieldAfter if that node reaches nodes that the owner does not reach. A node that has died is silent for all within
+// less than that.
 
 const (
 	rebalanceAfter  = 30 * time.Second
+	yieldAfter      = time.Second
 	handOverTimeout = 2 * time.Second
 )
 
@@ -21,15 +23,19 @@ func (n *Node) rebalance(ctx context.Context, now time.Duration) {
 	for _, lg := range n.logs {
 		_, _, state := lg.log.Position()
 		n.mu.Lock()
-		best := n.table.Best(lg.shard, now)
+		best, reaches := n.table.Best(lg.shard, now)
 		movable := state == home.Ready && n.majority && !n.leaving && best != n.cfg.Name
 		n.mu.Unlock()
+		patience := n.rebalanceAfter
+		if reaches {
+			patience = yieldAfter
+		}
 		switch {
 		case !movable:
 			lg.misplaced = misplaced{}
-		case best != lg.misplaced.best:
-			lg.misplaced = misplaced{best, now}
-		case now-lg.misplaced.since >= n.rebalanceAfter && !lg.leading.Load():
+		case best != lg.misplaced.best || reaches && !lg.misplaced.reaches:
+			lg.misplaced = misplaced{best, reaches, now}
+		case now-lg.misplaced.since >= patience && !lg.leading.Load():
 			lg.misplaced = misplaced{}
 			n.cfg.Log.Info("the log moves to another node", "log", lg.name(), "node", best)
 			go n.move(ctx, lg)
@@ -55,7 +61,12 @@ func (n *Node) handOver(ctx context.Context, lg *nodeLog) error {
 	}
 	if lg.memory != nil && state == home.Ready {
 		first, last, term := lg.memory.Position()
-		lg.left.Store(&member.Claim{Term: term, First: first, Last: last})
+		c := member.Claim{Term: term, First: first, Last: last}
+		n.mu.Lock()
+		c.To = n.table.Successor(lg.shard, n.now())
+		n.table.Leave(lg.shard, c, n.now())
+		n.mu.Unlock()
+		lg.left.Store(&c)
 	}
 	return nil
 }

@@ -55,7 +55,8 @@ func bestName(others ...string) string {
 			table.Hear(member.Heartbeat{Name: name, ID: name, Ready: true}, 0)
 		}
 		name := fmt.Sprint("n", i)
-		if table.Best(0, 0) == name && table.Best(-1, 0) == name {
+		durable, _ := table.Best(0, 0)
+		if inMemory, _ := table.Best(-1, 0); durable == name && inMemory == name {
 			return name
 		}
 	}

@@ -5,15 +5,16 @@
 // (package home), or by its term if it is in memory (package memlog): this package only decides who tries. That is the live node that says that it owns the log, with the newest term; without one the
 // best of the live nodes by a hash of its name and the log (rendezvous), so that the logs are spread over the nodes and move little.
 //
+// Two nodes may not hear each other, while both hear a third one. So a node says which nodes it hears, and how many of them hear it: its reach. A node does
+// not try if a node with a greater reach could, and an owner gives its logs to such a node: then all nodes reach the owner.
+//
 // State and its life: all of it is in memory, and a restart begins anew.
 package member
 
 import (
 	"cmp"
-	"hash/fnv"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type Claim struct {
 	Term  uint64 `json:"term"`
 	First uint64 `json:"first,omitempty"` // number of the oldest record of a log in memory
 	Last  uint64 `json:"last"`            // number of the newest record that it has committed
+	To    string `json:"to,omitempty"`    // of a log that it has left: name of the node that continues it
 }
 
 // Copy is what a node says about its copy of a log in memory.
@@ -58,6 +60,8 @@ type Heartbeat struct {
 	Reads   int           `json:"messages,omitempty"` // newest version of the messages between nodes that it reads; 0: 2
 	Memory  Copy          `json:"memory,omitzero"`
 	Left    map[int]Claim `json:"left,omitempty"` // logs in memory that it owned: it appends nothing more
+	Hears   []string      `json:"hears"`          // names of the nodes that are alive for it; nil: a program before 0.2 does not say it
+	Reach   int           `json:"reach,omitempty"`
 }
 
 // Member is another node, which has sent a heartbeat and has not left.
@@ -73,12 +77,13 @@ type Table struct {
 	cut     bool   // this node is cut off; only with size 0
 	started time.Duration
 	left    time.Duration      // when a node has left, or has handed a log over
+	heirs   map[int]heir       // of the logs in memory that were left
 	members map[string]*Member // by name, without this node
 }
 
 // New returns a table of a cluster of size nodes. 0: their number is not known, because an external storage has the majority that counts.
 func New(self string, size int, now time.Duration) *Table {
-	return &Table{self: self, size: size, started: now, members: map[string]*Member{}}
+	return &Table{self: self, size: size, started: now, members: map[string]*Member{}, heirs: map[int]heir{}}
 }
 
 // Hear handles a heartbeat. ended is the run that has ended, if the node has another one now, or is leaving.
@@ -89,6 +94,9 @@ func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
 	before := t.members[h.Name]
 	if before != nil && before.ID != h.ID {
 		ended = before.ID
+	}
+	for log, c := range h.Left {
+		t.Leave(log, c, now)
 	}
 	if h.Leaving || len(h.Left) > 0 && (before == nil || len(before.Left) == 0) {
 		t.left = now
@@ -150,26 +158,28 @@ func (t *Table) ShouldTry(log int, now time.Duration) bool {
 	if now-t.started < SuspectAfter || !t.HasMajority(now) {
 		return false
 	}
-	best, mine := uint64(0), weight(t.self, log)
+	mine := t.rank(log, now)
 	for _, m := range t.Live(now) {
-		if _, owns := m.Owns[log]; owns {
+		if _, owns := m.Owns[log]; owns || m.Ready && m.rankOf(log, mine).compare(mine) > 0 {
 			return false
 		}
-		if m.Ready {
-			best = max(best, weight(m.Name, log))
-		}
 	}
-	return mine > best
+	return true
 }
 
 // ShouldTryMemory reports whether this node should try to own a log in memory, of which it has a copy: nobody who is alive owns it, and this copy has the
-// most records. It needs no majority. Without one it waits for longer: after a short break of the network the owner is back.
+// most records. It needs no majority. Without one it waits for longer: after a short break of the network the owner is back. A node that reaches as many nodes
+// as this one may hear an owner that this one does not hear.
 func (t *Table) ShouldTryMemory(log int, mine Copy, now time.Duration) bool {
 	patience := SuspectAfter
 	if !t.FreshMajority(now) {
 		patience = AloneAfter
 	}
 	if now-t.started < patience {
+		return false
+	}
+	me, heir := t.rank(log, now), t.heirOf(log, mine.Term, now)
+	if heir != "" && heir != t.self {
 		return false
 	}
 	for _, m := range t.members {
@@ -179,37 +189,16 @@ func (t *Table) ShouldTryMemory(log int, mine Copy, now time.Duration) bool {
 		if now-m.Heard >= SuspectAfter || !m.Ready {
 			continue
 		}
-		c := mine.compare(m.Memory)
-		if m.Heard <= t.left {
+		rank, c := m.rankOf(log, me), mine.compare(m.Memory)
+		switch {
+		case m.Heard <= t.left:
 			c = 0 // it has the last records of the node that has left as well, or soon
+		case heir == "" && m.Memory.Owned && m.Reach >= me.reach:
+			return false
 		}
-		if c < 0 || c == 0 && weight(m.Name, log) > weight(t.self, log) {
+		if c < 0 || c == 0 && heir == "" && rank.compare(me) > 0 {
 			return false
 		}
 	}
 	return true
-}
-
-// Best returns the name of the node that should own a log: of the nodes that are alive and ready, with this one, the best by their weight.
-func (t *Table) Best(log int, now time.Duration) string {
-	best, most := t.self, weight(t.self, log)
-	for _, m := range t.Live(now) {
-		if w := weight(m.Name, log); m.Ready && w > most {
-			best, most = m.Name, w
-		}
-	}
-	return best
-}
-
-// weight is the rendezvous hash of a node for a log.
-func weight(node string, log int) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(node + "/" + strconv.Itoa(log))) // never fails
-	x := h.Sum64()
-	// FNV changes the upper bits little with the last bytes: mix them (the finalizer of MurmurHash3).
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
 }

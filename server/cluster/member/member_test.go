@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -146,5 +147,98 @@ func TestTheSizeOfAClusterMayBeUnknown(t *testing.T) {
 	heard(table, start, "b")
 	if table.Cut(true); !table.HasMajority(start) {
 		t.Error("got no majority of a node that receives from one of two others")
+	}
+}
+
+// Of two nodes that do not hear each other, neither tries to own a log: the third one does, which both hear. It waits while the owner is alive, and so do the
+// others while the third one hears the owner. A node of a program that does not say what it hears counts as before.
+func TestTheNodeThatReachesMoreOwnsTheLogs(t *testing.T) {
+	t.Parallel()
+	beat := func(name string, hears ...string) Heartbeat {
+		return Heartbeat{Name: name, ID: name + "-1", Ready: true, Hears: hears, Reach: 1 + len(hears), Memory: Copy{Term: 7, Last: 5}}
+	}
+	all := []Heartbeat{beat("a", "c"), beat("b", "c"), beat("c", "a", "b")}
+	tables := map[string]*Table{}
+	for _, h := range all {
+		tables[h.Name] = New(h.Name, 3, 0)
+		for _, other := range all {
+			if slices.Contains(h.Hears, other.Name) {
+				tables[h.Name].Hear(other, start)
+			}
+		}
+	}
+	for log := range 50 {
+		for name, table := range tables {
+			if best, reaches := table.Best(log, start); best != "c" || reaches != (name != "c") {
+				t.Errorf("log %d: the best node for %s is %s, and it reaches more: %t", log, name, best, reaches)
+			}
+			if got := table.ShouldTry(log, start); got != (name == "c") {
+				t.Errorf("log %d: node %s tries: %t", log, name, got)
+			}
+			if got := table.ShouldTryMemory(log, Copy{Term: 7, Last: 5}, start); got != (name == "c") {
+				t.Errorf("log %d in memory: node %s tries: %t", log, name, got)
+			}
+		}
+	}
+	hearsOwner := beat("c", "a", "b")
+	hearsOwner.Memory.Owned = true
+	tables["b"].Hear(hearsOwner, start)
+	if tables["b"].ShouldTryMemory(-1, Copy{Term: 7, Last: 6}, start) {
+		t.Error("it tries while another node hears the owner")
+	}
+	tables["c"].Hear(Heartbeat{Name: "b", ID: "b-1", Ready: true, Hears: []string{"a"}}, start)
+	if got := tables["c"].Reach(start); got != 2 {
+		t.Errorf("got a reach of %d, want 2: one of the others does not hear this node", got)
+	}
+	old := New("c", 3, 0)
+	heard(old, start, "a", "b")
+	if got := old.Reach(start); got != 3 {
+		t.Errorf("got a reach of %d, want 3", got)
+	}
+}
+
+// The node that an owner names continues a log in memory, although another one would be better. The others wait for it, unless it dies or takes too long.
+func TestTheHeirOfALogContinuesIt(t *testing.T) {
+	t.Parallel()
+	left := Heartbeat{Name: "c", ID: "c-1", Ready: true, Left: map[int]Claim{}}
+	mine := Copy{Term: 7, Last: 5}
+	for log := range 50 {
+		left.Left[log] = Claim{Term: 7, Last: 5, To: "a"}
+	}
+	a, b, c := New("a", 3, 0), New("b", 3, 0), New("c", 3, 0)
+	for _, table := range []*Table{a, b} {
+		heard(table, start, "a", "b")
+		table.Hear(left, start)
+	}
+	heard(c, start, "a", "b")
+	for log := range 50 {
+		c.Leave(log, left.Left[log], start)
+		if !a.ShouldTryMemory(log, mine, start) || b.ShouldTryMemory(log, mine, start) || c.ShouldTryMemory(log, mine, start) {
+			t.Errorf("log %d: another node than the heir tries", log)
+		}
+		if got := c.Successor(log, start); got != "a" && got != "b" {
+			t.Errorf("log %d: the successor is %q", log, got)
+		}
+	}
+	later := start + SuspectAfter
+	heard(b, later, "a", "c")
+	heard(c, later, "a", "b")
+	tries := func(table *Table, now time.Duration) (n int) {
+		for log := range 50 {
+			if table.ShouldTryMemory(log, mine, now) {
+				n++
+			}
+		}
+		return n
+	}
+	if tries(b, later) == 0 || tries(c, later) == 0 {
+		t.Error("nobody tries when the heir takes too long")
+	}
+	b.Hear(Heartbeat{Name: "a", ID: "a-1", Leaving: true}, start)
+	if tries(b, start) == 0 {
+		t.Error("nobody tries when the heir has left")
+	}
+	if b.ShouldTryMemory(0, Copy{Term: 6, Last: 5}, start) != b.ShouldTryMemory(0, mine, start) {
+		t.Error("a copy that is behind counts the heir in another way")
 	}
 }

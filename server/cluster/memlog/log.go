@@ -19,6 +19,7 @@ type Log struct {
 	ring     ring
 	claim    Claim  // the newest one of another node
 	ended    Claim  // of an owner that has left: its last record
+	heir     string // name of the node that continues that log
 	heard    uint64 // latest term of the claims that are forgotten
 	replaced bool   // by another copy: the next Replay reports it
 	asked    uint64
@@ -94,22 +95,24 @@ func (l *Log) Claimed(c Claim) (behind bool) {
 	return c.behind(&l.ring)
 }
 
-// Ended notes the last claim of an owner that leaves: it appends nothing more.
-func (l *Log) Ended(c Claim) (behind bool) {
+// Ended notes the last claim of an owner that leaves: it appends nothing more. heir is the name of the node that continues the log; empty for any.
+func (l *Log) Ended(c Claim, heir string) (behind bool) {
 	behind = l.Claimed(c)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.Term >= l.ended.Term {
-		l.ended = c
+		l.ended, l.heir = c, heir
 	}
 	return behind
 }
 
-// IsWhole reports whether this copy has all that the owner of its last record has appended, because that owner has left in good order.
-func (l *Log) IsWhole() bool {
+// IsWhole reports whether this copy has all that the owner of its last record has appended, because that owner has left in good order, to the node with a
+// name: another node may be mistaken about the nodes that are alive, and two of them must not continue one epoch.
+func (l *Log) IsWhole(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ring.last() == 0 || l.ended.Term == l.ring.term() && l.ended.Last == l.ring.last()
+	isHeir := l.heir == "" || l.heir == name
+	return l.ring.last() == 0 || isHeir && l.ended.Term == l.ring.term() && l.ended.Last == l.ring.last()
 }
 
 // Behind reports whether the owner, or this copy, has records behind the last one that is applied, or other records.
