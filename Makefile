@@ -56,7 +56,7 @@ page-script: ## build the scripts and the styles of the chat page and of the liv
 
 .PHONY: race
 race: ## the Go tests and the fuzz seeds with the race detector
-	go test -race -vet=off -p 4 -timeout 15m ./...
+	go test -race -vet=off -p 4 -timeout 25m ./...
 
 # The packages bench and server have these tests' goroutines under the race detector, and TestBenchStartsItsOwnServer each scenario.
 .PHONY: commands

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"net"
 	"runtime"
 	"strings"
@@ -158,14 +159,18 @@ func broadcastAllocatesOnce(t *testing.T, change func(*Config)) {
 		return n
 	}
 	sent := delivered()
-	// One at a time, so that each has its own flush.
-	got := testing.AllocsPerRun(200, func() {
-		s.sessions.PublishPlain(r, ws.OpText, payload)
-		sent += members
-		for delivered() < sent {
-			runtime.Gosched()
-		}
-	})
+	// One at a time, so that each has its own flush. Whatever else runs in the process can only add to the allocations that are counted, so the
+	// fewest of several counts are those of the broadcasts.
+	got := math.Inf(1)
+	for range 20 {
+		got = min(got, testing.AllocsPerRun(20, func() {
+			s.sessions.PublishPlain(r, ws.OpText, payload)
+			sent += members
+			for delivered() < sent {
+				runtime.Gosched()
+			}
+		}))
+	}
 	if got > 1 {
 		t.Errorf("got %v allocations a broadcast to %d members, want 1", got, members)
 	}

@@ -58,6 +58,7 @@ class Worker {
   #page;
   #session;
   #registration;
+  #seen = new Map(); // by tag: a browser may close a notification after a few seconds
 
   constructor(page, session, registration) {
     this.#page = page;
@@ -70,17 +71,21 @@ class Worker {
     return this.#session.send("ServiceWorker.deliverPushMessage", { origin: new URL(scopeURL).origin, registrationId, data: JSON.stringify(data) });
   }
 
-  // shown waits for a number of notifications, and returns them.
-  async shown(count) {
+  // shown waits for notifications with these titles, and returns the last one of each tag.
+  async shown(...titles) {
     for (const deadline = Date.now() + patience; ;) {
-      const all = await this.#page.evaluate(async () => {
+      const now = await this.#page.evaluate(async () => {
         const registration = await navigator.serviceWorker.getRegistration("/");
         return (await registration.getNotifications()).map(({ title, body, tag, data }) => ({ title, body, tag, data }));
       });
-      if (all.length === count) {
+      for (const one of now) {
+        this.#seen.set(one.tag, one);
+      }
+      const all = [...this.#seen.values()];
+      if (all.length === titles.length && titles.every((title) => all.some((one) => one.title === title))) {
         return all;
       }
-      assert.ok(Date.now() < deadline, `got ${all.length} notifications, want ${count}`);
+      assert.ok(Date.now() < deadline, `got the notifications ${JSON.stringify(all)}, want ${titles.join(" and ")}`);
     }
   }
 }
@@ -115,10 +120,10 @@ describe("web push", () => {
     const { data } = pushes.messages[0];
     await worker.push(data);
     const one = { title: room, body: "Ann: are you there, @Bob?", tag: room, data: room };
-    assert.deepEqual(await worker.shown(1), [one]);
+    assert.deepEqual(await worker.shown(room), [one]);
     const { unread, last, ...rest } = data.channels[room];
     await worker.push({ channels: { [room]: { ...rest, unread: unread + 1, last: { ...last, text: "hello?" } }, "chat:other": { unread: 1, last: { text: "x", user: "cho" } } } });
-    const shown = await worker.shown(2);
+    const shown = await worker.shown(`${room} (2)`, "chat:other");
     assert.deepEqual(shown.find(({ tag }) => tag === room), { ...one, title: `${room} (2)`, body: "Ann: hello?" });
     assert.equal(shown.find(({ tag }) => tag === "chat:other").body, "cho: x");
   });
