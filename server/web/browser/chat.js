@@ -287,7 +287,7 @@ export class Relay {
       });
       upstream.onMessage((text) => {
         this.onHeard(text);
-        if (!this.deaf) route.send(text);
+        if (!this.deaf && this.#routes.some(([open]) => open === route)) route.send(text); // after a cut it may still come
       });
     });
   }

@@ -85,6 +85,9 @@ describe("gates", () => {
       await chat.page.keyboard.press("Escape");
       return joined;
     }, "the menu still offers to join");
+    await chat.page.goto(`${own.url}/?room=shut`);
+    await gate(chat, "denied");
+    await chat.page.locator('.room[data-room="team"]').waitFor(); // the way on
   });
 
   test("a full server says so, tries again by itself, and lets the reader in", async (t) => {

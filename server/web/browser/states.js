@@ -73,6 +73,7 @@ export const states = [
     await page.locator("dialog[open] .edits").waitFor();
   } },
   { name: "settings", act: async (page) => {
+    if (await page.isVisible("#back")) await page.click("#back"); // on a phone they are beside the rooms
     await page.click("#settings");
     await page.locator("dialog[open]").waitFor();
   } },

@@ -174,7 +174,7 @@ export class Page {
     } else {
       this.#opened();
       this.#frame.refused(error);
-      void this.#load();
+      void this.#load().then((shell) => shell.look()); // the other rooms are the way on
     }
   }
 

@@ -1,1 +1,1 @@
-import"./chunk-IBOEPRZJ.js";
+import"./chunk-PEWFPCB3.js";

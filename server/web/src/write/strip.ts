@@ -35,7 +35,7 @@ export class Strip {
       return; // screen readers read it once
     }
     this.#shown = all;
-    const words = element("span", "grow cut", element("b", "", title), " ", element("bdi", "", text));
+    const words = element("span", isAlert ? "grow" : "grow cut", element("b", "", title), " ", element("bdi", "", text));
     if (isAlert) {
       words.role = "alert";
     }
