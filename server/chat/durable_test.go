@@ -13,6 +13,7 @@ import (
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/home"
+	"github.com/throng-chat/throng/server/record"
 )
 
 // durableRooms returns options with a durable history of ten publications.
@@ -333,6 +334,19 @@ func TestRoomsAreSpreadOverTheLogs(t *testing.T) {
 	for _, log := range again.Logs() {
 		if _, now, _ := log.Position(); log != busy && now != last[log.Shard()] {
 			t.Errorf("log %d has got records %d to %d", log.Shard(), last[log.Shard()]+1, now)
+		}
+	}
+	_, records := fake.Records(busy.Shard())
+	for _, b := range records {
+		_, entries, err := record.Open(b)
+		for more := err == nil; more && err == nil; {
+			var e record.Entry
+			if more, err = entries.Next(&e); more && again.Durable(e.Room) != busy {
+				t.Fatalf("the log of d0 has an entry of %q after its trim", e.Room)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	third := start()
