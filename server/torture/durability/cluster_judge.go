@@ -21,6 +21,9 @@ func (cr *clusterRun) complete(ctx context.Context) error {
 	}
 	defer log.Close()
 	for _, room := range cr.rooms {
+		if err := cr.awaitEqual(ctx, room); err != nil {
+			return err
+		}
 		var first string
 		var at oracle.Position
 		for i, n := range cr.nodes {
@@ -49,12 +52,36 @@ func (cr *clusterRun) complete(ctx context.Context) error {
 	return nil
 }
 
+// awaitEqual waits until all nodes are at the same position in a room: after a fault, a node may be behind.
+func (cr *clusterRun) awaitEqual(ctx context.Context, room string) error {
+	what := ""
+	err := waitUntil(ctx, completeTime, "all nodes have everything", func() bool {
+		what = ""
+		var first oracle.Position
+		for i, n := range cr.nodes {
+			page, err := n.page(ctx, room, 0, 0)
+			if i == 0 {
+				first = page.Position
+			}
+			what += fmt.Sprintf(" %s: %d %s;", n.name, page.Offset, page.Epoch)
+			if err != nil || page.Position != first {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("room %s:%s %w", room, what, err)
+	}
+	return nil
+}
+
 // history returns the whole history of a room as lines of the log, and the position of the room.
 func (n *node) history(ctx context.Context, room string) (lines string, at oracle.Position, err error) {
 	var all strings.Builder
 	out := json.NewEncoder(&all)
 	for since := uint64(0); ; {
-		page, err := n.page(ctx, room, since)
+		page, err := n.page(ctx, room, since, maxPage)
 		if err != nil {
 			return "", at, err
 		}
@@ -79,11 +106,13 @@ type historyPage struct {
 	Publications []received `json:"publications"`
 }
 
-// page requests the next page of a history.
-func (n *node) page(ctx context.Context, room string, since uint64) (page historyPage, err error) {
+const maxPage = 300 // publications
+
+// page requests the next page of a history, of at most limit publications. 0: only the position.
+func (n *node) page(ctx context.Context, room string, since uint64, limit int) (page historyPage, err error) {
 	step, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	body := strings.NewReader(fmt.Sprintf(`{"channel":%q,"limit":300,"since":{"offset":%d}}`, room, since))
+	body := strings.NewReader(fmt.Sprintf(`{"channel":%q,"limit":%d,"since":{"offset":%d}}`, room, limit, since))
 	request, err := http.NewRequestWithContext(step, http.MethodPost, "http://"+n.public+"/api/history", body)
 	if err != nil {
 		return page, err
