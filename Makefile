@@ -169,6 +169,7 @@ torture-durable: ## kill servers with durable rooms, cut their power, fill their
 	THRONG_MODEL_STEPS=2000 go test -count 1 -run '^TestRecoveryOfDurableRoomsIsExactOrReported$$' ./server
 	THRONG_MODEL_STEPS=5000 go test -count 1 -run '^TestEachClientHasTheTimelineOfTheServer$$' ./server
 	THRONG_MODEL_STEPS=1 go test -count 1 -run '^TestAClusterKeepsItsPromises$$' ./server
+	THRONG_ALL_CASES=1 go test -count 1 -run '^TestThreeEmbeddedEnginesKeepTheirPromises$$' ./server/broker/natsbroker
 	go run ./server/torture/durable
 
 .PHONY: torture-cluster

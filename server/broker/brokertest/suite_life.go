@@ -1,6 +1,7 @@
 package brokertest
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -13,14 +14,18 @@ import (
 func available(t testing.TB, e broker.Engine) broker.Log {
 	t.Helper()
 	for end := time.Now().Add(patience(t)); ; {
-		if e.Health().Err == nil {
-			l, err := e.Open(within(t), 0)
+		err := e.Health().Err
+		if err == nil {
+			var l broker.Log
+			ctx, cancel := context.WithTimeout(within(t), patience(t)/10) // a request that is lost has no answer
+			l, err = e.Open(ctx, 0)
+			cancel()
 			if err == nil {
 				return l
 			}
 		}
 		if time.Now().After(end) {
-			t.Fatalf("the engine is not available again: %v", e.Health().Err)
+			t.Fatalf("the engine is not available again: %v", err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

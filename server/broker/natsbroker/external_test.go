@@ -339,3 +339,31 @@ func (sp *stallingProxy) pass(from, to net.Conn) {
 		}
 	}
 }
+
+// A message that reaches no leader of its stream is sent again: after a start, the server of the connection may not know the leader yet.
+func TestAMessageWithoutALeaderIsSentAgain(t *testing.T) {
+	t.Parallel()
+	e := open(t, externalOptions(t, 1, startNATS(t, nil))).(*engine)
+	l := openedLog(t, e).(*openLog)
+	js, config := e.instance.js, l.stream.CachedInfo().Config
+	if err := js.DeleteStream(t.Context(), config.Name); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(3*leaderPoll, func() {
+		if _, err := js.CreateStream(t.Context(), config); err != nil {
+			t.Error(err)
+		}
+	})
+	results := make(chan error, broker.MaxAppends)
+	for n := range uint64(broker.MaxAppends) {
+		l.Append(n, []byte("record"), func(err error) { results <- err })
+	}
+	if answer, err := e.instance.request(t.Context(), newProbe(l.subject, "")); err != nil {
+		t.Errorf("got the answer %v, %v to a request that waits for a leader", answer, err)
+	}
+	for range broker.MaxAppends {
+		if err := <-results; err != nil {
+			t.Errorf("got %v of a message that waits for a leader", err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ package natsbroker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ type openLog struct {
 
 	wake    chan struct{}  // something was appended, or the log was closed
 	answers chan *nats.Msg // more than the probes of an hour, because all are answered at once when a disk goes on
+	away    time.Time      // since when the oldest append finds no leader; zero if it does. Only for the goroutine of the log
 	ended   chan struct{}  // closed with the goroutine of the log
 }
 
@@ -119,6 +121,7 @@ func (l *openLog) run(answers *nats.Subscription) {
 		failed error // each append fails with it
 		wait   = probeAfter
 		probe  = time.NewTimer(wait)
+		again  <-chan time.Time // nothing is sent before it
 		down   = l.instance.down.Done()
 	)
 	for {
@@ -131,8 +134,10 @@ func (l *openLog) run(answers *nats.Subscription) {
 		}
 		if failed != nil {
 			l.complete(failed)
-		} else if failed = l.send(); failed != nil {
-			continue
+		} else if again == nil {
+			if failed = l.send(); failed != nil {
+				continue
+			}
 		}
 		select {
 		case <-l.wake:
@@ -142,8 +147,13 @@ func (l *openLog) run(answers *nats.Subscription) {
 			if failed == nil {
 				failed = l.receive(answer)
 			}
+			if errors.Is(failed, errNoLeader) && l.mayTryAgain() {
+				failed, again = nil, time.After(leaderPoll)
+			}
 			wait = probeAfter
 			probe.Reset(wait)
+		case <-again:
+			again = nil
 		case <-probe.C:
 			// In a cluster the leader answers a probe before the messages that it replicates: the caller's own time limit decides.
 			if number := lastSent(l.pending()); failed == nil && number > 0 && !l.instance.options.replicated() {
@@ -173,12 +183,26 @@ func (l *openLog) send() error {
 		m.Reply = l.inbox + "." + strconv.FormatUint(a.number, 10)
 		m.Header.Set(expectedHeader, strconv.FormatUint(a.expected, 10))
 		m.Data = a.record
-		a.sent, a.record = true, nil
+		a.sent = true
 		if err := l.instance.conn.PublishMsg(m); err != nil {
 			return l.instance.explain(l.instance.down, "append", err)
 		}
 	}
 	return nil
+}
+
+// mayTryAgain prepares to send the open appends again, for which there is no leader, unless that lasts for too long.
+func (l *openLog) mayTryAgain() bool {
+	if l.away.IsZero() {
+		l.away = time.Now()
+	}
+	if time.Since(l.away) >= leaderPatience {
+		return false
+	}
+	for _, a := range l.pending() {
+		a.sent = false
+	}
+	return true
 }
 
 // lastSent is the number of the newest append that was sent, or 0. A probe is behind it, and before those that are not sent yet.
@@ -210,6 +234,8 @@ func (l *openLog) receive(answer *nats.Msg) error {
 		return l.instance.classify("append", err)
 	case len(open) == 0 || number < open[0].number:
 		return nil // a probe that was not needed
+	case !open[0].sent:
+		return nil // of a message behind the oldest append, which is sent again
 	case isProbe || number > open[0].number:
 		err := l.instance.classify("append", errNoAnswer)
 		if !l.instance.options.replicated() {
@@ -226,6 +252,7 @@ func (l *openLog) receive(answer *nats.Msg) error {
 		l.instance.fail(err)
 		return err
 	}
+	l.away = time.Time{}
 	l.committed.Store(seq)
 	l.completeOldest(nil)
 	return nil
@@ -320,6 +347,14 @@ func (l *openLog) call(ctx context.Context, what string, f func(context.Context)
 	both, cancel := l.instance.with(ctx)
 	defer cancel()
 	err := f(both)
+	for start := time.Now(); errors.Is(err, nats.ErrNoResponders) && time.Since(start) < leaderPatience; {
+		select {
+		case <-both.Done():
+			return l.instance.explain(ctx, what, both.Err())
+		case <-time.After(leaderPoll):
+			err = f(both)
+		}
+	}
 	if err != nil && l.isClosed() != nil {
 		return l.isClosed()
 	}

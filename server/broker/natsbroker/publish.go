@@ -24,6 +24,16 @@ const (
 // nextProbe is the time between a probe and the next one. A disk that hangs answers none of them until it goes on.
 func nextProbe(last time.Duration) time.Duration { return min(2*last, probeAtMost) }
 
+// A subject has nobody who receives it while its stream has no leader: at the start, or when the leader has changed and the server of this connection does
+// not know it yet. Such a message is stored nowhere, so it is sent again.
+const (
+	leaderPatience = 2 * time.Second
+	leaderPoll     = 50 * time.Millisecond
+)
+
+// errNoLeader: nobody has received the message.
+var errNoLeader = errors.New("no stream takes the message")
+
 // errNoAnswer: the server has processed a later message, and did not answer this one.
 var errNoAnswer = errors.New("the server did not answer")
 
@@ -37,8 +47,8 @@ func newProbe(subject, reply string) *nats.Msg {
 
 // acknowledged returns the sequence number of a stored message, or the error of its answer.
 func acknowledged(answer *nats.Msg) (seq uint64, err error) {
-	if answer.Header.Get("Status") != "" {
-		return 0, fmt.Errorf("no stream takes the message (status %s)", answer.Header.Get("Status"))
+	if status := answer.Header.Get("Status"); status != "" {
+		return 0, fmt.Errorf("%w (status %s)", errNoLeader, status)
 	}
 	var a struct {
 		Seq   uint64              `json:"seq"`

@@ -36,11 +36,18 @@ func (i *instance) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) 
 	if err := i.conn.PublishMsg(m); err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	for patience := probeAfter; ; patience = nextProbe(patience) {
 		wait, cancel := context.WithTimeout(ctx, patience)
 		answer, err := answers.NextMsgWithContext(wait)
 		cancel()
 		switch {
+		case errors.Is(err, nats.ErrNoResponders) && time.Since(start) < leaderPatience:
+			time.Sleep(leaderPoll)
+			if err := i.conn.PublishMsg(m); err != nil {
+				return nil, err
+			}
+			continue
 		case err == nil && answer.Subject == m.Reply:
 			return answer, nil
 		case err == nil:
