@@ -275,6 +275,7 @@ export class Relay {
       this.opened++;
       const upstream = route.connectToServer();
       this.#routes.push([route, upstream]);
+      const isCut = () => !this.#routes.some(([open]) => open === route); // what comes late goes nowhere
       route.onMessage(async (text) => {
         if (text === "{}" && this.#pings > 0) {
           this.#pings--;
@@ -283,11 +284,12 @@ export class Relay {
         const commands = text.split("\n").map((line) => JSON.parse(line));
         this.commands.push(...commands);
         await this.hold(this.commands.at(-1));
+        if (isCut()) return;
         upstream.send(this.change === null ? text : commands.map((command) => JSON.stringify(this.change(command))).join("\n"));
       });
       upstream.onMessage((text) => {
         this.onHeard(text);
-        if (!this.deaf && this.#routes.some(([open]) => open === route)) route.send(text); // after a cut it may still come
+        if (!this.deaf && !isCut()) route.send(text);
       });
     });
   }
