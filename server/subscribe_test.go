@@ -320,13 +320,20 @@ func TestWhatEndsASubscriptionIsItsError(t *testing.T) {
 // A server that stops ends the subscriptions after they have received everything.
 func TestAServerThatStopsEndsItsSubscriptions(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, nil)
+	s := startServer(t, func(c *Config) { c.Drain = time.Minute })
 	sub, next, got := blocked(t, s, "none", SubscribeOptions{})
 	for i := range 3 {
 		publish(t, s, "none", i)
 	}
 	expect(t, got, "0")
 	s.Drain(audit.Actor{})
+	eventually(t, "the stop of the subscriptions", func() bool {
+		late, err := s.Subscribe(t.Context(), "none", SubscribeOptions{}, func(Publication) error { return nil })
+		if err == nil {
+			late.Close()
+		}
+		return errors.Is(err, ErrNotRunning)
+	})
 	for range 3 {
 		next <- struct{}{}
 	}
