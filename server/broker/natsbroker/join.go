@@ -32,6 +32,7 @@ func (jo *Join) apply(so *server.Options, cluster string) error {
 		TLSConfig: config, TLSTimeout: routeTimeout.Seconds(), AuthTimeout: routeTimeout.Seconds(), NoAdvertise: true,
 		PingInterval: routePing, MaxPingsOut: 2, WriteDeadline: routeTimeout,
 	}
+	so.ReconnectErrorReports = routeReports
 	for _, peer := range jo.Peers {
 		if peer != jo.Listen {
 			so.Routes = append(so.Routes, &url.URL{Scheme: "nats-route", Host: peer, User: url.UserPassword(routeUser, routePassword(jo.Secret))})
@@ -45,6 +46,9 @@ const (
 	routeTimeout = 5 * time.Second
 	routePing    = 2 * time.Second
 	routeUser    = "throng"
+
+	// routeReports is the number of attempts, one a second, of which one is logged while another node cannot be reached.
+	routeReports = 60
 )
 
 // login is the option of the connections of this process.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -28,10 +29,18 @@ func (s *serverLog) write(level slog.Level, format string, v []any) {
 	}
 }
 
-func (s *serverLog) fail(format string, v []any) {
+func (s *serverLog) fail(level slog.Level, format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	s.last.Store(&text)
-	s.to.Error("storage engine: " + text)
+	s.to.Log(context.Background(), level, "storage engine: "+text)
+}
+
+// usual are parts of warnings of the NATS server about what each start or stop of a node does: nothing is wrong, and nothing is lost.
+var usual = []string{
+	"TTL state is outdated", "Recovering stream state from index errored", // after an unclean stop, an index is made again
+	"Plaintext passwords detected", // the passwords of the connections inside of the process, which are random
+	"Waiting for routing to be established", "has not established contact with a meta leader",
+	"Metalayer blocking snapshot", "resetting first sequence",
 }
 
 // lastError is the last error that the server logged, or "".
@@ -44,17 +53,23 @@ func (s *serverLog) lastError() string {
 
 // Notices are about each step of a start, so they are for debugging.
 func (s *serverLog) Noticef(format string, v ...any) { s.write(slog.LevelDebug, format, v) }
+
+// Errorf takes a node that cannot be reached as a warning: the others serve without it.
 func (s *serverLog) Errorf(format string, v ...any) {
-	s.fail(format, v)
+	level := slog.LevelError
+	if strings.Contains(format, "trying to connect to") {
+		level = slog.LevelWarn
+	}
+	s.fail(level, format, v)
 	if strings.Contains(strings.ToLower(format), writeError) {
 		s.ends()
 	}
 }
 
-// Warnf leaves out what is usual after an unclean stop: the index of the ends of keys is made again, and nothing is lost.
+// Warnf takes what is usual as a step of the start.
 func (s *serverLog) Warnf(format string, v ...any) {
 	level := slog.LevelWarn
-	if strings.Contains(format, "TTL state is outdated") {
+	if text := fmt.Sprintf(format, v...); slices.ContainsFunc(usual, func(part string) bool { return strings.Contains(text, part) }) {
 		level = slog.LevelDebug
 	}
 	s.write(level, format, v)
@@ -62,7 +77,7 @@ func (s *serverLog) Warnf(format string, v ...any) {
 
 // Fatalf is not the end of the process: the server goes on with what it has started, such as the streams without the routes to other nodes.
 func (s *serverLog) Fatalf(format string, v ...any) {
-	s.fail(format, v)
+	s.fail(slog.LevelError, format, v)
 	s.ends()
 }
 
