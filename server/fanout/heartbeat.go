@@ -62,6 +62,7 @@ func NewHeartbeat(of *Core, interval, timeout time.Duration, eachTick ...func(no
 func (h *Heartbeat) run() {
 	ticker := time.NewTicker(TickLength)
 	defer ticker.Stop()
+	h.begin(time.Now())
 	for {
 		select {
 		case now := <-ticker.C:
@@ -72,6 +73,13 @@ func (h *Heartbeat) run() {
 			return
 		}
 	}
+}
+
+// begin makes now the time of the current tick: a node of a cluster reads its logs between the start of the clock and the first tick.
+func (h *Heartbeat) begin(now time.Time) {
+	passed := time.Duration(h.core.Clock.Tick()) * TickLength
+	h.base = now.Add(-passed)
+	h.wall = h.core.Clock.WallNow().Add(-passed)
 }
 
 // Advance moves the clock to now and handles each connection with a deadline that has come.

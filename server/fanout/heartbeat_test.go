@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"bytes"
+	"log/slog"
 	"testing"
 	"time"
 )
@@ -141,5 +143,21 @@ func TestAFullSocketDelaysThePong(t *testing.T) {
 	h.pings(11*time.Second, false)
 	if got := c.Reason(); got != ClosedPingTimeout {
 		t.Errorf("got %v, want %v: all was sent, and no pong came", got, ClosedPingTimeout)
+	}
+}
+
+func TestALateStartIsNoSuspension(t *testing.T) {
+	h, _ := newTestHeartbeat(t, 0)
+	var logged bytes.Buffer
+	h.core.Log = slog.New(slog.NewTextHandler(&logged, nil))
+	first := h.core.Clock.Tick()
+	late := h.now.Add(11 * time.Second)
+	h.begin(late)
+	h.Advance(late.Add(TickLength))
+	if logged.Len() > 0 {
+		t.Errorf("a heartbeat that began 11 s after its clock logged %s", logged.String())
+	}
+	if got := h.core.Clock.Tick(); got != first+1 {
+		t.Errorf("got tick %d after one tick, want %d", got, first+1)
 	}
 }
