@@ -25,8 +25,11 @@ func getAdmin(ctx context.Context, admin, path string) (*http.Response, error) {
 		request.SetBasicAuth("throng", password)
 	}
 	response, err := (&http.Client{Transport: at.transport(nil)}).Do(request)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("%s has not answered in time: a server answers when it is ready, and a node of a cluster needs a majority of the nodes for that: see its log, or name another admin port with --admin", admin)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("ask the server: %w: name its admin port with --admin", err)
+		return nil, fmt.Errorf("ask the server: %w: start it, or name its admin port with --admin", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxHealthBody))

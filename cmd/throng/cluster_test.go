@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -305,6 +306,9 @@ func TestALiveExportMakesANewCluster(t *testing.T) {
 	if code, _, stderr := runData(t, lines, "import", "--cluster", "test", "--nodes", "a,b,c", dir); code != exitUsage || !strings.Contains(stderr, "it has files") {
 		t.Errorf("second import: got exit %d\n%s", code, stderr)
 	}
+	if code, _, stderr := runData(t, "", "check", filepath.Join(dir, "a")); code != exitInUse || !strings.Contains(stderr, `of a node of cluster "test"`) || !strings.Contains(stderr, "--admin URL") {
+		t.Errorf("check of one node: got exit %d\n%s", code, stderr)
+	}
 	p := startProcessesOn(t, dir)
 	for i := range p.nodes {
 		p.check(i, "d:1", n)
@@ -337,5 +341,19 @@ func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
+	}
+}
+
+// A node that starts has its admin port open, and answers when it is ready: the error does not advise to name the port.
+func TestTheStatusOfANodeThatStartsNamesTheReason(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithDeadline(context.Background(), time.Now())
+	defer cancel()
+	response, err := getAdmin(ctx, "http://127.0.0.1:1", "/cluster")
+	if err == nil {
+		t.Fatal(response.Body.Close())
+	}
+	if want := "needs a majority of the nodes"; !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q in it", err, want)
 	}
 }

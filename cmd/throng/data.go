@@ -179,7 +179,11 @@ func withLog(dir string, do func(ctx context.Context, engine broker.Engine, log 
 	ctx, stop := interruptible()
 	defer stop()
 	engine, err := natsbroker.Open(natsbroker.Options{Dir: dir, Log: engineLog()})
-	if used, foreign := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil); errors.As(err, &used) || errors.As(err, &foreign) {
+	used, foreign := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil)
+	if errors.As(err, &foreign) && foreign.Cluster != "" {
+		err = fmt.Errorf("data directory %s is of a node of cluster %q, which throng data does not open: export by the admin port of a node that runs: throng data export --admin URL", foreign.Path, foreign.Cluster)
+	}
+	if errors.As(err, &used) || foreign != nil {
 		return &exitError{code: exitInUse, err: err}
 	}
 	if err != nil {

@@ -50,8 +50,9 @@ func (e *InUseError) Error() string {
 
 // ForeignError: the directory has the data of something else, or of a newer version.
 type ForeignError struct {
-	Path   string
-	Detail string // what was found, what is allowed, what to do
+	Path    string
+	Cluster string // the data of this cluster; empty: of something else
+	Detail  string // what was found, what is allowed, what to do
 }
 
 func (f *ForeignError) Error() string { return fmt.Sprintf("data directory %s: %s", f.Path, f.Detail) }

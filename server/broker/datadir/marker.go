@@ -57,22 +57,22 @@ func checkContents(path string) error {
 	if len(other) > 3 {
 		other = append(other[:3], "...")
 	}
-	return &ForeignError{path, fmt.Sprintf("it has no %s, and other files (%s): choose an empty directory, or one that throng made",
+	return &ForeignError{path, "", fmt.Sprintf("it has no %s, and other files (%s): choose an empty directory, or one that throng made",
 		markerFile, strings.Join(other, ", "))}
 }
 
 func checkMarker(path string, text []byte, cluster string) error {
 	var m marker
 	if err := json.Unmarshal(text, &m); err != nil || m.Format < 1 || m.Cluster == "" {
-		return &ForeignError{path, fmt.Sprintf("%s is damaged (%.80q): restore it from a backup; it is {\"format\": %d, \"cluster\": %q}",
+		return &ForeignError{path, "", fmt.Sprintf("%s is damaged (%.80q): restore it from a backup; it is {\"format\": %d, \"cluster\": %q}",
 			markerFile, text, Format, cluster)}
 	}
 	if m.Format > Format {
-		return &ForeignError{path, fmt.Sprintf("it has format %d of a newer version, and this version reads formats 1 to %d: start the newer version",
+		return &ForeignError{path, "", fmt.Sprintf("it has format %d of a newer version, and this version reads formats 1 to %d: start the newer version",
 			m.Format, Format)}
 	}
 	if m.Cluster != cluster {
-		return &ForeignError{path, fmt.Sprintf("it has the data of cluster %q, and this is cluster %q: choose another directory, or start with that cluster name",
+		return &ForeignError{path, m.Cluster, fmt.Sprintf("it has the data of cluster %q, and this is cluster %q: choose another directory, or start with that cluster name",
 			m.Cluster, cluster)}
 	}
 	return nil
