@@ -128,6 +128,15 @@ describe("gates", () => {
     await chat.page.locator("#gate:not([data-kind=empty])").waitFor({ state: "hidden" });
   });
 
+  test("a link that cannot be copied, as without https, is reported", async (t) => {
+    const prepare = (page) => page.addInitScript(() => { Object.defineProperty(Navigator.prototype, "clipboard", { value: undefined }); });
+    const { own } = await startWithAPI();
+    const chat = await Chat.open(t, `${own.url}/?room=${ownRoom()}`, { prepare });
+    await chat.connected();
+    await way(chat, "Copy a link to this room").click();
+    await way(chat, "Not copied").waitFor();
+  });
+
   test("a ban has its reason, its end, and the way to the lobby", async (t) => {
     const { own, api } = await startWithAPI();
     const user = {};

@@ -18,6 +18,7 @@ describe("the reason of an error", () => {
     [103, "permission denied: banned", true, "you are banned"],
     [103, "permission denied: banned: not until 2031-01-01T00:00:00Z", true, "you are banned (not until 2031-01-01T00:00:00Z)"],
     [103, "permission denied: muted in this room until 2026-11-28T18:00:00Z: too: loud", false, /^you are muted until .*2026.* \(too: loud\)$/],
+    [103, "permission denied: banned from this room: two\u2028lines\u2029or three", true, "you are banned (two\u2028lines\u2029or three)"],
     [103, "permission denied: bannedish", true, "bannedish"],
     [103, "permission denied: text: has a word that this room does not allow", false, "the text has a word that this room does not allow"],
     [103, "permission denied: text: has a link, which needs 3 earlier messages in this room", true, "the text has a link, which needs 3 earlier messages in this room"],

@@ -1,1 +1,1 @@
-import"./chunk-PEWFPCB3.js";
+import"./chunk-YDCJKEAE.js";

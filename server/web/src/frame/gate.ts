@@ -1,6 +1,7 @@
 // What stands in place of the log where the reader cannot be in the room, or where the room is empty: what happened, what is kept, and a
 // way on.
 import "../app"; // see web.go
+import { messageOf } from "../net/errors";
 import { reasonOf } from "../net/refusal";
 import { byId, button, element, icon, type Icon, setText } from "../ui/dom";
 import { t } from "../words/words";
@@ -105,6 +106,10 @@ function actions(gate: Gate, ways: Ways): HTMLElement {
 async function copyLink(pressed: HTMLElement): Promise<void> {
   const url = new URL(location.href);
   url.hash = "";
-  await navigator.clipboard.writeText(url.href);
-  setText(pressed, t("empty.copied"));
+  try {
+    await navigator.clipboard.writeText(url.href); // fails on a page without https
+    setText(pressed, t("empty.copied"));
+  } catch (error) {
+    setText(pressed, t("copied.not", { why: messageOf(error) }));
+  }
 }

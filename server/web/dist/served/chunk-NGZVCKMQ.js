@@ -1,1 +1,0 @@
-var d=/^(banned|muted)(?: (?:from|in) this room)?(?: until ([\d-]{10}T[\d:]{8}Z))?(?:: (.*))?$/;function o(t){let[,n,e,i=""]=d.exec(t.replace(/^permission denied: /,""))??[];return n==="banned"||n==="muted"?{kind:n,why:i,...e!==void 0&&{until:new Date(e)}}:void 0}export{o as a};

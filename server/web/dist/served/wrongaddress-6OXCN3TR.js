@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-RXL47L2K.js";import{a as m}from"./chunk-EDPODIOX.js";import"./chunk-AAQWTISR.js";import"./chunk-NGZVCKMQ.js";import{$ as s,h as o,q as r}from"./chunk-PEWFPCB3.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
