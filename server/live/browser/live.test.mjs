@@ -43,6 +43,9 @@ const inState = (page, word) => page.addInitScript((shown) => {
   };
 }, word);
 
+// insecure has a page lack what browsers give to pages of https and of this machine only.
+const insecure = (page) => page.addInitScript(() => { delete Crypto.prototype.randomUUID; });
+
 // accessible lets axe look at a page as it is.
 async function accessible(page, what) {
   await page.evaluate(axe);
@@ -161,7 +164,7 @@ describe("the live page", () => {
 
   test("says a notice, and redacts a message, whatever their text is", async () => {
     const clients = await live.clients(hostile, "cho", "");
-    const page = await live.open();
+    const page = await live.open({ prepare: insecure });
     await row(page, "rooms", hostile).getByRole("link").click();
     await page.getByRole("heading", { name: `Room ${hostile}` }).waitFor();
     await page.locator("#found").getByRole("button", { name: "Say a notice…" }).click();
@@ -182,9 +185,10 @@ describe("the live page", () => {
   });
 
   test("closes a connection, and names why an act was not done", async () => {
-    const clients = await live.clients("closing", "");
-    const page = await live.open({}, "#room=closing");
+    const clients = await live.clients("constructor", ""); // every object has a member of this name
+    const page = await live.open({}, "#room=constructor");
     await page.locator("#found", { hasText: "1 member" }).waitFor();
+    assert.equal(await page.locator("#found", { hasText: "one message in" }).count(), 0, "the room is not slow");
     await row(page, "connections", "no user").getByRole("button").click();
     await agree(page, "Close it");
     await clients.waitForFunction(() => window.sockets[0].readyState === WebSocket.CLOSED);

@@ -110,7 +110,7 @@ export class Found {
     if (!sure && open.connections.length === 0 && (history ?? []).length === 0) {
       return [];
     }
-    const pause = sanctions?.slow_mode[name];
+    const pause = Object.entries(sanctions?.slow_mode ?? {}).find(([room]) => room === name)?.[1]; // a room may be named as a member of all objects
     return [
       element("h2", {}, words.roomTitle(""), isolated(name)), element("p", { class: "s" }, this.#number(open, words.members)),
       ...(pause ? [element("p", {}, words.slowMode(String(pause)))] : []),
