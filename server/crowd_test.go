@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/edge"
-	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
@@ -130,7 +129,7 @@ func TestPendingConnectionsAreBounded(t *testing.T) {
 		t.Errorf("got %d pending connections, want %d at most", got, edge.MaxPending)
 	}
 	eventually(t, "the connections above the limit to be closed", func() bool {
-		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 1500
+		return lateOrEvicted(t, s) >= 1500
 	})
 	// A client that sends a complete request is still accepted.
 	for range 20 {

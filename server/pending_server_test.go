@@ -115,6 +115,11 @@ func (r *slowReader) Read(b []byte) (int, error) {
 	return r.conn.Read(b)
 }
 
+// lateOrEvicted is the number of handshakes that were closed unfinished. On a slow machine, some of those above a limit are late before.
+func lateOrEvicted(t *testing.T, s *Server) float64 {
+	return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) + value(t, s, "throng_handshakes_total", metrics.HandshakeLate)
+}
+
 // A full server allows a few pending connections for its responses, with any open-file limit.
 func TestMaxConnectionsCountsPendingConnections(t *testing.T) {
 	t.Parallel()
@@ -125,7 +130,7 @@ func TestMaxConnectionsCountsPendingConnections(t *testing.T) {
 		dialSmall(t, s, "127.0.0.1", "GET /ws HTTP/1.1\r\n")
 	}
 	eventually(t, "the connections above the limit to be closed", func() bool {
-		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 51
+		return lateOrEvicted(t, s) >= 51
 	})
 	if got := s.edge.Pending.Count() + int(s.sessions.Live.Load()); got > most {
 		t.Errorf("got %d sockets, want %d at most", got, most)
@@ -194,8 +199,8 @@ func TestAnIdleConnectionClosesWithoutReset(t *testing.T) {
 		t.Errorf("got %v, want the end of TCP without a reset", err)
 	}
 	eventually(t, "it to be removed", func() bool { return socketsOf(s) == 0 })
-	if got := value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted); got != 0 {
-		t.Errorf("got %v evicted, want 0", got)
+	if got := lateOrEvicted(t, s); got != 0 {
+		t.Errorf("got %v late or evicted, want 0", got)
 	}
 }
 

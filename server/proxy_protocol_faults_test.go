@@ -120,7 +120,7 @@ func TestUnfinishedProxyHeadersArePending(t *testing.T) {
 	}
 	const most = edge.MinSockets + 4
 	eventually(t, "those above the limit to be evicted", func() bool {
-		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) >= 60-most
+		return lateOrEvicted(t, s) >= 60-most
 	})
 	if got := s.edge.Pending.Count(); got > most {
 		t.Errorf("%d are pending, want %d at most", got, most)

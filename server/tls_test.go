@@ -162,7 +162,7 @@ func TestHangingTLSHandshakesDelayNoClient(t *testing.T) {
 	c.send(ws.OpText, "hello")
 	c.expect(ws.OpText, "hello")
 	eventually(t, "the hanging handshakes to be closed", func() bool {
-		return value(t, s, "throng_handshakes_total", metrics.HandshakeEvicted) == 40
+		return value(t, s, "throng_handshakes_total", metrics.HandshakeLate) == 40
 	})
 	c.send(ws.OpText, "still here")
 	c.expect(ws.OpText, "still here")

@@ -135,7 +135,7 @@ func (pd *Pending) Expire(now time.Time) {
 		}
 		was := pd.dropLocked(c)
 		pd.Mu.Unlock()
-		pd.evict(c, was, metrics.RejectedFull)
+		pd.evict(c, was, metrics.RejectedSlow)
 	}
 	for _, c := range pd.Stalled(now) {
 		pd.Mu.Lock()
@@ -210,10 +210,13 @@ func (pd *Pending) evict(c *PendingConn, was removed, why string) {
 		return
 	}
 	pd.releaseAddress(was.source)
-	if was.in == pd.Waiting {
-		pd.metrics.Handshakes.WithLabelValues(metrics.HandshakeEvicted).Inc()
-	} else {
+	switch {
+	case was.in != pd.Waiting:
 		pd.metrics.HTTPRejected.WithLabelValues(why).Inc()
+	case why == metrics.RejectedSlow:
+		pd.metrics.Handshakes.WithLabelValues(metrics.HandshakeLate).Inc()
+	default:
+		pd.metrics.Handshakes.WithLabelValues(metrics.HandshakeEvicted).Inc()
 	}
 	var err error
 	if was.in != pd.Idle {

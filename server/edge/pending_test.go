@@ -282,6 +282,21 @@ func TestAnIdleConnectionOutlivesTheHeadTimeout(t *testing.T) {
 	}
 }
 
+// A connection without a request, as browsers open ahead, is late: the server had a place for it.
+func TestAConnectionWithoutARequestIsLateAndNotEvicted(t *testing.T) {
+	m := metrics.New(fanout.CloseLabels())
+	h := newPending(slog.New(slog.DiscardHandler), m, func() int { return MaxPending })
+	ours, theirs := testkit.Pipe(t)
+	t.Cleanup(func() { theirs.Close(); ours.Close() })
+	h.Begin(&PendingConn{Conn: ours})
+	h.Expire(time.Now().Add(2 * HeadTimeout))
+	for result, want := range map[string]uint64{metrics.HandshakeLate: 1, metrics.HandshakeEvicted: 0} {
+		if got := metrics.Value(m.Handshakes.WithLabelValues(result)); got != want {
+			t.Errorf("%s: got %d, want %d", result, got, want)
+		}
+	}
+}
+
 // After a PROXY protocol header, a waiting connection counts for its client: those above the limit evict the oldest of this client.
 func TestWaitingConnectionsCountForTheClientInTheHeader(t *testing.T) {
 	h := newPending(slog.New(slog.DiscardHandler), metrics.New(fanout.CloseLabels()), func() int { return MaxPending })

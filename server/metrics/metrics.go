@@ -92,6 +92,7 @@ const (
 	HandshakeFull        = "full"
 	HandshakeDraining    = "draining"
 	HandshakeEvicted     = "evicted"
+	HandshakeLate        = "late" // no complete head in time, as on a connection that a browser opens ahead and does not use
 	HandshakeFailed      = "failed"
 	HandshakeForbidden   = "forbidden"
 	HandshakeHost        = "host"
@@ -213,7 +214,7 @@ func (m *Metrics) ofHTTP() {
 	m.Handshakes = m.counters("throng_handshakes_total", "Handshakes, by result.", "result")
 	for _, result := range []string{
 		HandshakeAccepted, HandshakeMalformed, HandshakeTLS, HandshakeRedirect, HandshakeOrigin, HandshakeRoom, HandshakeFull, HandshakeDraining,
-		HandshakeEvicted, HandshakeFailed, HandshakeForbidden, HandshakeHost, HandshakeRate, HandshakeProxyHeader,
+		HandshakeEvicted, HandshakeLate, HandshakeFailed, HandshakeForbidden, HandshakeHost, HandshakeRate, HandshakeProxyHeader,
 	} {
 		m.Handshakes.WithLabelValues(result)
 	}
