@@ -37,7 +37,7 @@ func (s *serverLog) fail(level slog.Level, format string, v []any) {
 
 // usual are parts of warnings of the NATS server about what each start or stop of a node does: nothing is wrong, and nothing is lost.
 var usual = []string{
-	"TTL state is outdated", "Recovering stream state from index errored", // after an unclean stop, an index is made again
+	"TTL state is outdated", "Recovering stream state from index errored", "Stream state outdated", // after an unclean stop, an index is made again
 	"Plaintext passwords detected", // the passwords of the connections inside of the process, which are random
 	"Waiting for routing to be established", "has not established contact with a meta leader",
 	"Metalayer blocking snapshot", "resetting first sequence",
