@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
@@ -33,6 +35,11 @@ func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
 	if err := cfg.join(&o); err != nil {
 		return nil, err
 	}
+	if o.Join != nil {
+		if err := portIsFree(cfg.ClusterListen); err != nil {
+			return nil, err
+		}
+	}
 	engine, err := natsbroker.Open(o)
 	if err != nil && o.External != nil {
 		return nil, fmt.Errorf("nats = %q: %w", strings.Join(cfg.NATS, ","), err)
@@ -41,6 +48,19 @@ func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
 		return nil, fmt.Errorf("data = %q: %w", dir, err)
 	}
 	return engine, nil
+}
+
+// portIsFree returns an error that wraps EADDRINUSE if another process listens on an address. The storage engine itself would only log that, and
+// try again without end. Other errors are those of the engine.
+func portIsFree(address string) error {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	if err != nil {
+		return nil
+	}
+	return l.Close()
 }
 
 // closeDataTimeout is the time for the engine to complete what it has begun.

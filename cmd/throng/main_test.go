@@ -359,6 +359,26 @@ func TestAPortInUseIsReportedInOneLine(t *testing.T) {
 	}
 }
 
+// The storage engine would only log that the port of the nodes is in use, and try again without end.
+func TestAClusterPortInUseIsReportedInOneLine(t *testing.T) {
+	t.Parallel()
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	address := other.Addr().String()
+	code, _, stderr := outcome(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off", "--cluster", "chat", "--node", "a",
+		"--data", filepath.Join(t.TempDir(), "a"), "--cluster-secret-file", written(t, strings.Repeat("s", 32)),
+		"--cluster-listen", address, "--peers", address+",127.0.0.1:1,127.0.0.1:2"))
+	if code != exitInUse {
+		t.Errorf("got exit %d, want %d", code, exitInUse)
+	}
+	if want := fmt.Sprintf("throng: cannot listen on %s: address already in use", address); !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("got %q, want one line that begins %q", stderr, want)
+	}
+}
+
 func TestASecondSignalStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	ready, stop := serve(t, throng(t, "serve", "--listen", "127.0.0.1:0", "--admin", "off", "--drain", "1h"))

@@ -105,7 +105,7 @@ func (sv *serveCmd) Run() error {
 	cfg.Version, cfg.Commit = version, commitOf(buildInfo())
 	srv, err := server.New(cfg, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen, --grpc-listen and --admin", plainInUse(err))}
+		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen, --grpc-listen, --cluster-listen and --admin", plainInUse(err))}
 	}
 	if server.IsDataInUse(err) {
 		return &exitError{code: exitInUse, err: err}
