@@ -184,6 +184,20 @@ describe("the live page", () => {
     await finish(page);
   });
 
+  test("shows the numbers of rooms beside the longest name", async () => {
+    const name = "W".repeat(250);
+    const clients = await live.clients(name, name);
+    const page = await live.open({}, `#room=${name}`);
+    await page.locator("#found", { hasText: "1 member" }).waitFor();
+    await row(page, "rooms", name).waitFor();
+    for (const table of ["rooms", "connections"]) {
+      const card = page.locator(`[data-table=${table}]`);
+      assert.equal(await card.evaluate((e) => e.scrollWidth - e.clientWidth), 0, table);
+    }
+    await clients.context().close();
+    await finish(page);
+  });
+
   test("closes a connection, and names why an act was not done", async () => {
     const clients = await live.clients("constructor", ""); // every object has a member of this name
     const page = await live.open({}, "#room=constructor");

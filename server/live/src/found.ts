@@ -136,7 +136,7 @@ export class Found {
       return [];
     }
     const shown = new Table("connections", table.connections, [
-      { name: column.connection }, { name: of === "user" ? column.rooms : column.who, long: of === "user" }, { name: column.address }, { name: column.since },
+      { name: column.connection }, { name: of === "user" ? column.rooms : column.who, long: true }, { name: column.address }, { name: column.since },
       { name: column.received, number: true }, { name: column.sent, number: true }, { name: column.waiting, number: true }, { name: column.act, number: true },
     ], words.nothing);
     shown.update(list.map((c) => ({

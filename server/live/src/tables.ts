@@ -17,11 +17,11 @@ function who(user: string | undefined, address: string): Node {
 
 export class Tables {
   readonly #rooms = new Table("rooms", table.rooms,
-    [{ name: column.room }, { name: column.members, number: true }, { name: column.in, number: true }, { name: column.out, number: true }], words.nothing);
+    [{ name: column.room, long: true }, { name: column.members, number: true }, { name: column.in, number: true }, { name: column.out, number: true }], words.nothing);
   readonly #queues = new Table("queues", table.queues,
-    [{ name: column.connection }, { name: column.who }, { name: column.waiting, number: true }, { name: column.stalled, number: true }, { name: column.act, number: true }], words.nothing);
+    [{ name: column.connection }, { name: column.who, long: true }, { name: column.waiting, number: true }, { name: column.stalled, number: true }, { name: column.act, number: true }], words.nothing);
   readonly #closes = new Table("closes", table.closes,
-    [{ name: column.when }, { name: column.who }, { name: column.code, number: true }, { name: column.why, long: true }], words.nothing);
+    [{ name: column.when }, { name: column.who, long: true }, { name: column.code, number: true }, { name: column.why, long: true }], words.nothing);
   readonly #webhooks = new Table("webhooks", table.webhooks,
     [{ name: column.event }, { name: column.failures, number: true }, { name: column.last }], words.noWebhooks);
   readonly #nodes: Nodes;
