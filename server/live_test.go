@@ -142,7 +142,7 @@ func TestRejectedConnectionsAreShedding(t *testing.T) {
 		t.Fatalf("got %s, want 503", resp.Status)
 	}
 	snapshotOf(t, s, "SHEDDING", func(l *liveSnapshot) bool {
-		return l.State.Word == "SHEDDING" && strings.Contains(l.State.Reason, "1 connections were rejected")
+		return l.State.Word == "SHEDDING" && strings.Contains(l.State.Reason, "Connections were rejected (1 in ")
 	})
 }
 

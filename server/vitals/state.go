@@ -68,8 +68,8 @@ func Judge(last []Sample, now Now) State {
 
 func shedding(last []Sample, now Now) (State, bool) {
 	if rejected := sum(last, Rejected); rejected > 0 {
-		return State{Shedding, fmt.Sprintf("%.0f connections were rejected in %d s: no place is left.", rejected, len(last)),
-			"Raise max-connections, or the open-file limit; or add a server."}, true
+		return State{Shedding, fmt.Sprintf("Connections were rejected (%.0f in %d s): the server, a room or an address is full.", rejected, len(last)),
+			"Raise the limit that is reached: max-connections, max-members or max-connections-address; or add a server."}, true
 	}
 	if n := newest(last, Connections); now.MaxConnections > 0 && n >= float64(now.MaxConnections) {
 		return State{Shedding, fmt.Sprintf("All %d connections are in use: the next one is rejected.", now.MaxConnections),

@@ -101,7 +101,7 @@ func TestTheWordOfAState(t *testing.T) {
 		{"calm", with(nil), healthy, OK, "without delay"},
 		{"draining before all", with(map[Series]float64{Rejected: 1}), Now{Draining: true, Disk: "full"}, Draining, "stops"},
 		{"the disk", with(map[Series]float64{Rejected: 1}), Now{Disk: "no space left"}, Disk, "no space left"},
-		{"no place", with(map[Series]float64{Rejected: 3, LoopLag: 900}), healthy, Shedding, "3 connections were rejected in 3 s"},
+		{"no place", with(map[Series]float64{Rejected: 3, LoopLag: 900}), healthy, Shedding, "Connections were rejected (3 in 3 s)"},
 		{"full", []Sample{full}, healthy, Shedding, "All 1000"},
 		{"a budget used up", with(map[Series]float64{CutSlow: 2, CutBudget: 1}), healthy, Shedding, "2 slow consumers"},
 		{"many slow consumers closed", with(map[Series]float64{CutSlow: 5}), healthy, Shedding, "5 slow consumers"},

@@ -49,6 +49,16 @@ export async function startServer(...flags) {
   return Server.start(binary, await freePort(), ...flags);
 }
 
+const closing = new WeakMap(); // by test: functions that close its chats
+
+// stopAfter stops a server at the end of a test, behind its chats: a page that outlives its server says in the console that it cannot connect.
+export function stopAfter(t, server) {
+  t.after(async () => {
+    await Promise.allSettled((closing.get(t) ?? []).map((close) => close()));
+    await server.stop();
+  });
+}
+
 // Chat is the page as a person has it, in a browser profile of its own. Unless named is false, the reader has a name from an earlier visit.
 export class Chat {
   // open goes to an address and watches for what must never happen there; the test fails at its end if it did.
@@ -62,11 +72,14 @@ export class Chat {
       }, `guest-${1000 + Math.floor(Math.random() * 9000)}`);
     }
     const chat = new Chat(await context.newPage());
-    t.after(async () => {
+    let closed;
+    const close = () => closed ??= (async () => {
       const wrong = await chat.problems(cutOff);
       await context.close();
       assert.deepEqual(wrong, [], `problems of ${address}`);
-    });
+    })();
+    closing.set(t, [...closing.get(t) ?? [], close]);
+    t.after(close);
     await context.addInitScript(() => {
       window.violations = [];
       document.addEventListener("securitypolicyviolation", (e) => window.violations.push(`${e.violatedDirective}: ${e.blockedURI}`));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 
 import { startOverTLS } from "./certificate.js";
-import { binary, certificate, Chat, open, ownRoom, server, test } from "./chat.js";
+import { binary, certificate, Chat, open, ownRoom, server, stopAfter, test } from "./chat.js";
 
 describe("chatting", () => {
   test("what one says, both see, with sender and time", async (t) => {
@@ -142,7 +142,7 @@ describe("https", () => {
     test(`the page chats over https and wss, and reconnects after a restart: ${engine}`, async (t) => {
       const config = new URL("rooms.toml", import.meta.url);
       const own = await startOverTLS(binary, config, engine, certificate);
-      t.after(() => own.stop());
+      stopAfter(t, own);
       const address = `https://localhost:${own.tls}`;
       const room = `kept-${ownRoom()}`;
       const sockets = [];
@@ -163,7 +163,7 @@ describe("https", () => {
       await own.kill();
       await a.until(async () => !/^Connected$/.test(await a.page.textContent("#status")), "the page notices no end");
       const again = await startOverTLS(binary, config, engine, certificate, "--tls-listen", `127.0.0.1:${own.tls}`);
-      t.after(() => again.stop());
+      stopAfter(t, again);
       await Promise.all([a.connected(), b.connected()]);
       await b.say("here again");
       await a.message("here again").waitFor();

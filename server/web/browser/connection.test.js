@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { binary, Chat, open, ownRoom, Relay, server, startServer, test } from "./chat.js";
+import { binary, Chat, open, ownRoom, Relay, server, startServer, stopAfter, test } from "./chat.js";
 import { freePort, Server } from "./server.js";
 
 describe("connection", () => {
@@ -16,7 +16,7 @@ describe("connection", () => {
   ]) {
     test(`a server ${what} and started again is found by itself, and nothing typed is lost`, async (t) => {
       let own = await startServer();
-      t.after(() => own.stop());
+      stopAfter(t, own);
       const relay = new Relay();
       const a = await Chat.open(t, own.url, { cutOff: true, prepare: (page) => relay.carry(page) });
       const b = await Chat.open(t, own.url, { cutOff: true });
@@ -46,7 +46,7 @@ describe("connection", () => {
 
   test("a room that remembers goes on when the server was started anew, and has forgotten all", async (t) => {
     let own = await startServer();
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const address = `${own.url}/?room=kept-${ownRoom()}`;
     const relay = new Relay();
     const a = await Chat.open(t, address, { cutOff: true, prepare: (page) => relay.carry(page) });
@@ -253,7 +253,7 @@ describe("connection", () => {
     const port = await freePort();
     const flags = ["--rate", "0", "--config", fileURLToPath(new URL("durable.toml", import.meta.url)), "--data", data];
     const first = await Server.start(binary, port, ...flags);
-    t.after(() => first.stop());
+    stopAfter(t, first);
     const address = `${first.url}/?room=durable`;
     const a = await Chat.open(t, address, { cutOff: true });
     const b = await Chat.open(t, address, { cutOff: true });
@@ -267,7 +267,7 @@ describe("connection", () => {
     await first.kill();
     await a.until(async () => !/^Connected$/.test(await a.page.textContent("#status")), "the page notices no end");
     const second = await Server.start(binary, port, ...flags);
-    t.after(() => second.stop());
+    stopAfter(t, second);
     await Promise.all([a.connected(), b.connected()]);
     await b.say("after");
     const want = [{ sender: "Ada", text: "mine" }, { sender: "Bo", text: "yours" }, { sender: "Bo", text: "after" }];
@@ -302,7 +302,7 @@ describe("connection", () => {
 
   test("a message that the server will not take is not sent for ever", async (t) => {
     const own = await startServer("--max-message", "1KiB");
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const chat = await Chat.open(t, own.url, { cutOff: true });
     await chat.connected();
     await chat.say("x".repeat(2000));
@@ -316,7 +316,7 @@ describe("connection", () => {
 
   test("a page opened from a file is refused with the reason, and connects once the server allows it", async (t) => {
     let own = await startServer();
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const file = new URL("../index.html", import.meta.url);
     file.search = new URLSearchParams({ server: `ws://127.0.0.1:${own.port}/connection/websocket`, room: "from-file" });
     const chat = await Chat.open(t, file.href, { cutOff: true });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe } from "node:test";
 
-import { Chat, open, ownRoom, patience, Relay, server, startServer, test } from "./chat.js";
+import { Chat, open, ownRoom, patience, Relay, server, startServer, stopAfter, test } from "./chat.js";
 
 describe("guests", () => {
   test("a reload is the same guest, and so is another window of the browser", async (t) => {
@@ -135,7 +135,7 @@ describe("guests", () => {
 
   test("where guests are off, the page says so", async (t) => {
     const own = await startServer("--guests", "off");
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const chat = await Chat.open(t, own.url, { cutOff: true });
     await chat.gate(/--guests on/);
   });
@@ -159,7 +159,7 @@ describe("guests", () => {
 
   test("a room that does not exist where rooms are closed says so", async (t) => {
     const own = await startServer("--rooms", "closed");
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const chat = await Chat.open(t, `${own.url}/?room=${ownRoom()}`, { cutOff: true });
     await chat.gate(/^There is no room # room-.* here/);
     await chat.page.goto(own.url);
@@ -172,7 +172,7 @@ describe("guests", () => {
     const headers = { "X-API-Key": process.env.THRONG_API_KEY };
     const own = await startServer();
     delete process.env.THRONG_API_KEY;
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const room = ownRoom();
     let user;
     const chat = await Chat.open(t, `${own.url}/?room=${room}`, {

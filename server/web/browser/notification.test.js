@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { describe } from "node:test";
 
 import "./whole.js";
-import { certificate, Chat, ownRoom, startServer, test } from "./chat.js";
+import { certificate, Chat, ownRoom, startServer, stopAfter, test } from "./chat.js";
 import { Peers } from "./peers.js";
 import { tokenFor } from "./tokens.js";
 
@@ -23,7 +23,7 @@ private-key = "${randomBytes(32).toString("base64url")}"
   process.env.THRONG_TOKEN_HMAC_SECRET = secret;
   const own = await startServer("--config", config);
   delete process.env.THRONG_TOKEN_HMAC_SECRET;
-  t.after(() => own.stop());
+  stopAfter(t, own);
   return own;
 }
 

@@ -9,7 +9,7 @@ import { describe } from "node:test";
 
 import { PushService } from "../../sdk/push_service.js";
 import "./whole.js";
-import { certificate, Chat, ownRoom, patience, startServer, test } from "./chat.js";
+import { certificate, Chat, ownRoom, patience, startServer, stopAfter, test } from "./chat.js";
 import { Peers } from "./peers.js";
 import { tokenFor } from "./tokens.js";
 
@@ -29,7 +29,7 @@ private = true
   const own = await startServer("--config", config);
   delete process.env.THRONG_TOKEN_HMAC_SECRET;
   delete process.env.SSL_CERT_FILE;
-  t.after(() => own.stop());
+  stopAfter(t, own);
   return own;
 }
 

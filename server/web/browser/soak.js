@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
-import { certificate, Chat, newContext, startServer } from "./chat.js";
+import { certificate, Chat, newContext, startServer, stopAfter } from "./chat.js";
 import { heapOf } from "./flood.js";
 import { Peers } from "./peers.js";
 import { tokenFor } from "./tokens.js";
@@ -78,7 +78,7 @@ describe("a long time in a busy room", () => {
     process.env.THRONG_TOKEN_HMAC_SECRET = secret;
     const own = await startServer("--config", config, "--rate", "0", "--rooms", "open", "--guests", "on");
     delete process.env.THRONG_TOKEN_HMAC_SECRET;
-    t.after(() => own.stop());
+    stopAfter(t, own);
     const chat = await Chat.open(t, `${own.url}/?room=${encodeURIComponent(room)}&token=${tokenFor(secret, "sam", "Sam")}`);
     await chat.connected();
     for (let first = 0; first < talkers; first += perContext) {
