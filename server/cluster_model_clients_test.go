@@ -92,8 +92,13 @@ func (c *clusterClient) join(room string) {
 		c.awaiting[attempt] = at
 	}
 	c.session.Join([]*session.JoinAttempt{attempt}, func() []*protocol.Reply { return []*protocol.Reply{{Subscribe: attempt.Result}} })
-	if attempt.Err != nil {
-		c.model.t.Errorf("%s cannot join %s: %v", c.name, room, attempt.Err)
+	switch e := attempt.Err; {
+	case e == nil:
+	case attempt.Requested.Recover && e == chat.RejectUnavailable:
+		c.model.did["told to recover later"]++
+		delete(c.awaiting, attempt)
+	default:
+		c.model.t.Errorf("%s cannot join %s: %v", c.name, room, e)
 	}
 }
 

@@ -70,6 +70,11 @@ func (m *clusterModel) probe() {
 		for _, n := range m.nodes {
 			n.work(1 << 20)
 		}
+		for _, c := range m.clients { // those that were told to recover later
+			for _, room := range m.cfg.Rooms {
+				c.join(room.Pattern)
+			}
+		}
 		return m.isEqual()
 	})
 	m.await("the presence of all nodes to be that of their clients", 8*time.Second, func() bool { return m.presenceDiffers() == "" })

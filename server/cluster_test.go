@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
@@ -128,6 +129,37 @@ func TestClientsOfAllNodesShareTheirRooms(t *testing.T) {
 		want := call(t, nodes[0].Server, "history", fmt.Sprintf(`{"channel":%q,"limit":-1}`, room))
 		for _, n := range nodes[1:] {
 			wantCall(t, n.Server, "history", fmt.Sprintf(`{"channel":%q,"limit":-1}`, room), want)
+		}
+	}
+}
+
+// A client that comes from another node may be ahead of its new node. It gets a temporary error until that node has what it received, and then
+// recovers. Before, it was told that it could not recover.
+func TestAClientAheadOfItsNodeRecovers(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	nodes := startCluster(t, fake, durableRoom("d*"), memoryRoom("m*"))
+	for log, room := range []string{"d1", "m1"} {
+		owns, others := owner(t, log, nodes...)
+		behind := others[0]
+		call(t, owns.Server, "publish", fmt.Sprintf(`{"channel":%q,"data":1}`, room))
+		before := call(t, owns.Server, "history", fmt.Sprintf(`{"channel":%q}`, room))
+		awaitCall(t, "history", fmt.Sprintf(`{"channel":%q}`, room), before, nodes...)
+		_, epoch, _ := strings.Cut(before, `"epoch":"`)
+		epoch, _, _ = strings.Cut(epoch, `"`)
+		c := connectSDK(t, behind.Server, "")
+		fake.Delay(behind.engine, true)
+		call(t, owns.Server, "publish", fmt.Sprintf(`{"channel":%q,"data":2}`, room))
+		for rejected := 0; ; rejected++ {
+			got := c.answerTo(fmt.Sprintf(`"subscribe":{"channel":%q,"recover":true,"offset":2,"epoch":%q}`, room, epoch))
+			if strings.Contains(got, `"recovered":true`) {
+				break
+			}
+			if !strings.Contains(got, `"code":100`) || !strings.Contains(got, `"temporary":true`) || rejected > 10_000 {
+				t.Fatalf("%s: got %s after %d temporary errors, want another one or a recovery", room, got, rejected)
+			}
+			fake.Heal()
+			time.Sleep(10 * time.Millisecond)
 		}
 	}
 }

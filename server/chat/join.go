@@ -22,6 +22,7 @@ type JoinRequest struct {
 	Recover       bool           // recover from Since
 	Since         StreamPosition // an empty epoch matches every epoch
 	MustRecover   bool           // reject the request if recovery is not complete
+	Repeated      bool           // the client repeats the request after a temporary error
 	RecoveryMeter *limiter.Meter // of the client, in bytes of recovered publications; set if it recovers, or if the room's options have rewind
 
 	// The result. Constant after it is posted, except for RecoveredPublications: the shard owns them.
@@ -139,12 +140,17 @@ func (h *Hub) SetWindow(mem *Membership, w deflate.Window) {
 const maxRecovered = 1000
 
 // recoverLocked sets RecoveredPublications to all publications after Since, or leaves Recovered false. The bytes are limited to half of
-// max-unsent, for one room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. The
-// room's lock is held.
+// max-unsent, for one room and for all recent requests of the client together: otherwise the client would be closed as a slow consumer. It sets
+// Err for a client that repeats the request, if this node may be behind the one of the client's last connection. The room's lock is held.
 func (h *Hub) recoverLocked(r *Room, q *JoinRequest) {
 	most := h.Limits().MaxUnsent / 2
 	if d := r.durable; d != nil {
-		q.Since = d.log.since(d.fork, q.Since, r.History.Position())
+		now := r.History.Position()
+		q.Since = d.log.since(d.fork, q.Since, now)
+		if q.Repeated && q.Since.Epoch == now.Epoch && q.Since.Offset > now.Offset && d.log.forwards() {
+			q.Err = RejectUnavailable // a later attempt finds what the owner has sent
+			return
+		}
 	}
 	recovered, bytes, ok := r.History.after(q.Since, maxRecovered, most)
 	if ok && bytes > 0 && !limiter.PerSecond(most).Allow(q.RecoveryMeter, h.Clock.Now(), bytes) {

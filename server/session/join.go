@@ -35,6 +35,7 @@ func (s *Session) request(join *JoinAttempt) *chat.JoinRequest {
 	join.Positioned, join.Recoverable = join.Requested.Positioned, join.Requested.Recoverable
 	join.Recover, join.Since = join.Requested.Recover, chat.StreamPosition{Offset: join.Requested.Offset, Epoch: join.Requested.Epoch}
 	join.MustRecover = join.Requested.Flag&flagRejectUnrecovered != 0
+	join.Repeated = !join.serverSide
 	if join.Recover || join.Room.Options.Rewind > 0 {
 		join.RecoveryMeter = &s.Usage().Recovered
 	}
