@@ -6,7 +6,7 @@ import "github.com/throng-chat/throng/server/limiter"
 type User struct {
 	name    string
 	clients []userClient
-	since   []int64       // of each client: when it was added, in milliseconds since 1970
+	since   []int64       // of each client: when it was added, in milliseconds since 1970; closingSince: it is being closed
 	meter   limiter.Meter // of publications
 }
 

@@ -10,6 +10,9 @@ import (
 // node that has died do not count then.
 const overFor = 2 * time.Second
 
+// closingSince is the begin of a connection that EndConnectionsOver closes.
+const closingSince = 0
+
 // UserElsewhere sets the connections of a user to another node: when each began, in milliseconds since 1970. Any goroutine may call it, without locks.
 func (h *Hub) UserElsewhere(user string, on *OtherNode, since []int64) {
 	h.UsersMu.Lock()
@@ -41,14 +44,15 @@ func (h *Hub) isElsewhereLocked(user string) bool {
 	return slices.ContainsFunc(h.usersElsewhere[user], func(each userElsewhere) bool { return each.node.Alive.Load() })
 }
 
-// UserHere returns when the connections of a user to this node began, in milliseconds since 1970. Any goroutine may call it, without locks.
-func (h *Hub) UserHere(user string) []int64 {
+// UserHere returns when the connections of a user to this node began, in milliseconds since 1970, without those that are being closed. Any goroutine
+// may call it, without locks.
+func (h *Hub) UserHere(user string) (since []int64) {
 	h.UsersMu.Lock()
 	defer h.UsersMu.Unlock()
 	if u := h.users[user]; u != nil {
-		return slices.Clone(u.since)
+		since = slices.DeleteFunc(slices.Clone(u.since), func(at int64) bool { return at == closingSince })
 	}
-	return nil
+	return since
 }
 
 // UsersHere returns the users with a connection to this node, in no order. Any goroutine may call it, without locks.
@@ -91,7 +95,9 @@ type connection struct {
 func (h *Hub) connectionsLocked(user string) (all []connection) {
 	if u := h.users[user]; u != nil {
 		for i, c := range u.clients {
-			all = append(all, connection{u.since[i], h.node, c})
+			if u.since[i] != closingSince {
+				all = append(all, connection{u.since[i], h.node, c})
+			}
 		}
 	}
 	for _, each := range h.usersElsewhere[user] {
@@ -109,6 +115,7 @@ func (h *Hub) connectionsLocked(user string) (all []connection) {
 // order of them. Called once a second, without locks.
 func (h *Hub) EndConnectionsOver() {
 	var close []userClient
+	var changed []string
 	h.UsersMu.Lock()
 	most := h.Settings().maxUserConnections
 	for user, since := range h.usersOver {
@@ -119,14 +126,18 @@ func (h *Hub) EndConnectionsOver() {
 		if all := h.connectionsLocked(user); most > 0 && len(all) > most {
 			for _, c := range all[most:] {
 				if c.client != nil {
-					close = append(close, c.client)
+					// It may take seconds until the client has closed it, and it must not count for the next one.
+					u := h.users[user]
+					u.since[slices.Index(u.clients, c.client)] = closingSince
+					close, changed = append(close, c.client), append(changed, user)
 				}
 			}
 			h.usersOver[user] = h.Clock.Now() // those of the others may stay
 		}
 	}
 	h.UsersMu.Unlock()
-	for _, c := range close {
+	for i, c := range close {
 		c.Execute(Disconnect{Cause: EndedByLimit}, func(*Rejection) {})
+		h.userChanged(changed[i])
 	}
 }

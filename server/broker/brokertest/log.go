@@ -88,9 +88,10 @@ func (l *fakeLog) Append(expected uint64, record []byte, done func(error)) {
 	if l.node.killed {
 		return
 	}
-	l.open = append(l.open, &appending{expected: expected, record: record, done: done})
-	if l.closed || l.node.closed {
-		l.endLocked()
+	if l.closed || l.node.closed { // it is stored nowhere
+		l.node.fake.calls = append(l.node.fake.calls, func() { done(broker.ErrClosed) })
+	} else {
+		l.open = append(l.open, &appending{expected: expected, record: record, done: done})
 	}
 	l.node.fake.wakeLocked()
 }
