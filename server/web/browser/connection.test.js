@@ -32,6 +32,7 @@ describe("connection", () => {
       assert.equal(await a.typed(), "");
 
       own = await Server.start(binary, own.port);
+      stopAfter(t, own);
       await b.connected(); // or it would miss what a says at once
       relay.closed = false;
       await a.connected();
@@ -58,6 +59,7 @@ describe("connection", () => {
     await own.kill();
     await Promise.all([a, b].map((chat) => chat.lost()));
     own = await Server.start(binary, own.port);
+    stopAfter(t, own);
     await Promise.all([a.connected(), b.connected()]);
     await b.say("three"); // its offset is 1 again
     const note = "Some messages were missed: the room does not remember that far back.";
@@ -324,6 +326,7 @@ describe("connection", () => {
 
     await own.stop();
     own = await Server.start(binary, own.port, "--origin", "null");
+    stopAfter(t, own);
     await chat.connected();
     const other = await Chat.open(t, `${own.url}/?room=from-file`, { cutOff: true }); // its server stops before the page is closed
     await other.connected();
