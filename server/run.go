@@ -83,14 +83,19 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.sessions.Quit()
 	stopFetching()
-	s.sessions.Hooks.Stop()
-	s.sessions.BulkWorkers.Wait()
-	s.sessions.Verifiers.Wait()
-	s.sessions.Moderators.Wait()
+	s.endWorkers()
 	owners.Wait()
 	err = errors.Join(err, closeData(s.engine))
 	s.sessions.Stop() // last, because the others post to its pollers
 	return err
+}
+
+// endWorkers waits for the work of sessions that have ended.
+func (s *Server) endWorkers() {
+	s.sessions.Hooks.Stop()
+	s.sessions.BulkWorkers.Wait()
+	s.sessions.Verifiers.Wait()
+	s.sessions.Moderators.Wait()
 }
 
 // watch adds the metrics that are read from their owners.

@@ -26,7 +26,7 @@ func fanout(ctx context.Context, s *setup, parse func() error) error {
 	for range *rounds {
 		var cost [2]float64
 		for k, nodes := range []int{1, 3} {
-			r, err := s.once(ctx, nodes, returnConfig, "broadcast", "--room", "m:fanout",
+			r, err := s.once(ctx, nodes, roomsConfig, "broadcast", "--room", "m:fanout",
 				"--connections", fmt.Sprint(*members), "--publishers", "30", "--rate", fmt.Sprint(*rate), "--duration", fmt.Sprint(*seconds, "s"),
 				"--warmup", "2s", "--drain", "30s", "--dial-timeout", "30s")
 			if err != nil {
@@ -59,7 +59,7 @@ func attached(ctx context.Context, s *setup, parse func() error) (err error) {
 	if err := parse(); err != nil {
 		return err
 	}
-	cl, err := s.start(ctx, 3, returnConfig)
+	cl, err := s.start(ctx, 3, roomsConfig)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func path(ctx context.Context, s *setup, parse func() error) (err error) {
 	if err := parse(); err != nil {
 		return err
 	}
-	cl, err := s.start(ctx, 3, returnConfig)
+	cl, err := s.start(ctx, 3, roomsConfig)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func publication(ctx context.Context, s *setup, parse func() error) (err error) 
 	if err := parse(); err != nil {
 		return err
 	}
-	cl, err := s.start(ctx, 3, returnConfig)
+	cl, err := s.start(ctx, 3, roomsConfig)
 	if err != nil {
 		return err
 	}

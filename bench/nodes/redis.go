@@ -55,7 +55,7 @@ func redis(ctx context.Context, s *setup, parse func() error) error {
 func (s *setup) beside(ctx context.Context, peer, what string, args []string) (r *result.Result, used time.Duration, err error) {
 	var cl *cluster
 	if strings.Contains(what, ":") {
-		cl, err = s.start(ctx, 3, returnConfig)
+		cl, err = s.start(ctx, 3, roomsConfig)
 	} else {
 		cl, err = s.peers(ctx, peer, what, "")
 	}

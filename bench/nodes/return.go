@@ -10,20 +10,6 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-const returnConfig = `guests = "on"
-[[room]]
-pattern = "d:*"
-durable = true
-history-size = 10000
-history-ttl = "1h"
-recovery = true
-[[room]]
-pattern = "m:*"
-history-size = 10000
-history-ttl = "1h"
-recovery = true
-`
-
 // returning ends one of three nodes, and prints how its clients returned and recovered.
 func returning(ctx context.Context, s *setup, parse func() error) (err error) {
 	connections := s.flags.Int("connections", 10_000, "clients of the node that ends; as many are on each of the others")
@@ -35,7 +21,7 @@ func returning(ctx context.Context, s *setup, parse func() error) (err error) {
 	if err := parse(); err != nil {
 		return err
 	}
-	cl, err := s.start(ctx, 3, returnConfig)
+	cl, err := s.start(ctx, 3, roomsConfig)
 	if err != nil {
 		return err
 	}

@@ -68,8 +68,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.serve(w, r.WithContext(As(r.Context(), caller, r.RemoteAddr)), strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Path), "/"))
 }
 
-// ServeOperator handles a call of a method by an operator, whom the admin port has let in: by needs no key, and may call all methods. It also serves
-// while the API is off.
+// ServeOperator handles a call of a method by an operator. The admin port has authenticated the operator, who needs no API key and may call all
+// methods. It also serves while the API is off.
 func (a *API) ServeOperator(w http.ResponseWriter, r *http.Request, method string, by audit.Actor) {
 	caller := &Caller{Name: by.Name, Role: RoleAll, operator: true}
 	a.serve(w, r.WithContext(As(r.Context(), caller, by.Address)), method)

@@ -96,7 +96,7 @@ func TestALogOfAClusterThatIsShortIsAskedAgain(t *testing.T) {
 	}
 }
 
-// Messages between nodes that find no place are counted, in both directions, and the receiver is told of those to this node.
+// If the queue of messages between nodes is full, dropped messages are counted in both directions. The receiver learns of those to this node.
 func TestDroppedMessagesBetweenNodesAreCounted(t *testing.T) {
 	ma := newMailbox(&engine{options: joinOptions(t), self: "a"})
 	ma.receive = func(broker.NodeID, []byte) {}

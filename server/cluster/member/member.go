@@ -5,8 +5,9 @@
 // (package home), or by its term if it is in memory (package memlog): this package only decides who tries. That is the live node that says that it owns the log, with the newest term; without one the
 // best of the live nodes by a hash of its name and the log (rendezvous), so that the logs are spread over the nodes and move little.
 //
-// Two nodes may not hear each other, while both hear a third one. So a node says which nodes it hears, and how many of them hear it: its reach. A node does
-// not try if a node with a greater reach could, and an owner gives its logs to such a node: then all nodes reach the owner.
+// A partial partition: two nodes receive no heartbeats of each other, and both receive those of a third node. A heartbeat lists the nodes that its sender
+// hears, and the number of them that hear the sender: its reach. A node does not try if a node with a greater reach is ready. An owner hands its logs
+// over to such a node. Then all nodes reach the owner.
 //
 // State and its life: all of it is in memory, and a restart begins anew.
 package member
@@ -60,7 +61,7 @@ type Heartbeat struct {
 	Reads   int           `json:"messages,omitempty"` // newest version of the messages between nodes that it reads; 0: 2
 	Memory  Copy          `json:"memory,omitzero"`
 	Left    map[int]Claim `json:"left,omitempty"` // logs in memory that it owned: it appends nothing more
-	Hears   []string      `json:"hears"`          // names of the nodes that are alive for it; nil: a program before 0.2 does not say it
+	Hears   []string      `json:"hears"`          // names of the nodes that are alive for it; nil: versions before 0.2 do not send it
 	Reach   int           `json:"reach,omitempty"`
 }
 

@@ -151,7 +151,7 @@ func TestTheSizeOfAClusterMayBeUnknown(t *testing.T) {
 }
 
 // Of two nodes that do not hear each other, neither tries to own a log: the third one does, which both hear. It waits while the owner is alive, and so do the
-// others while the third one hears the owner. A node of a program that does not say what it hears counts as before.
+// others while the third one hears the owner. A version that does not send what it hears counts as before.
 func TestTheNodeThatReachesMoreOwnsTheLogs(t *testing.T) {
 	t.Parallel()
 	beat := func(name string, hears ...string) Heartbeat {
