@@ -63,6 +63,11 @@ func TestRoomsInMemoryGoOnWithoutAMajority(t *testing.T) {
 			c, stays, other := connectSDK(t, parted.Server, ""), dial(t, parted.Server, "plain"), connectSDK(t, others[0].Server, "")
 			inHistory := dial(t, parted.Server, "m1") // it has no position, and receives nothing twice
 			_, program := received(t, parted.Server, "m1", SubscribeOptions{})
+			pattern := make(chan string, 100)
+			if _, err := parted.SubscribePattern(t.Context(), "plain*", PatternOptions{OnGap: func(g Gap) { pattern <- fmt.Sprint("gap ", g.Lost, g.Unknown) }},
+				func(p Publication) error { pattern <- string(p.Data); return nil }); err != nil {
+				t.Fatal(err)
+			}
 			for _, n := range nodes {
 				connectSDK(t, n.Server, "").enter("m3") // it has no publication yet
 			}
@@ -77,6 +82,7 @@ func TestRoomsInMemoryGoOnWithoutAMajority(t *testing.T) {
 					t.Errorf("got %s, want a recovery with a new epoch", got)
 				}
 				epoch = field(t, got, "epoch")
+				expect(t, pattern, "gap 0 true")
 			}
 			wantOffset(t, parted, "m1", 2)
 			if got := c.line(); !strings.Contains(got, `"data":2,"offset":2`) {
@@ -93,6 +99,7 @@ func TestRoomsInMemoryGoOnWithoutAMajority(t *testing.T) {
 			}
 			call(t, parted.Server, "publish", `{"channel":"plain","data":"here"}`)
 			stays.expect(ws.OpText, `here`)
+			expect(t, pattern, `"here"`)
 
 			fake.Split()
 			c.expectLine(`{"push":{"channel":"m1","unsubscribe":{"code":2500,"reason":"insufficient state"}}}`)
@@ -108,7 +115,9 @@ func TestRoomsInMemoryGoOnWithoutAMajority(t *testing.T) {
 			inHistory.expect(ws.OpText, `2`)
 			inHistory.expect(ws.OpText, `4`)
 			expect(t, program, "2 2", "gap 0 true before 1", "1 1", "2 2", "3 3", "4 4")
+			expect(t, pattern, "gap 0 true") // the node was cut off
 			call(t, others[0].Server, "publish", `{"channel":"plain","data":"there"}`)
+			expect(t, pattern, `"there"`)
 			stays.expect(ws.OpText, `there`)
 			if got := other.line(); !strings.Contains(got, `"data":2,"offset":2`) {
 				t.Errorf("got %s, want the publications of this side without an interruption", got)

@@ -150,6 +150,44 @@ func ExampleServer_Subscribe() {
 	// <nil>
 }
 
+// The program receives all rooms of a kind.
+func ExampleServer_SubscribePattern() {
+	cfg := server.DefaultConfig()
+	cfg.Listen, cfg.Admin = "127.0.0.1:0", "off"
+	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	ready := make(chan struct{})
+	srv.Ready = func() { close(ready) }
+	go func() { ended <- srv.Run(ctx) }()
+	<-ready
+
+	sub, err := srv.SubscribePattern(ctx, "orders:*", server.PatternOptions{
+		OnGap: func(g server.Gap) { fmt.Println(g.Lost, "publications did not find a place in the queue") },
+	}, func(p server.Publication) error {
+		fmt.Println(p.Room, string(p.Data))
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, room := range []string{"orders:7", "news", "orders:8"} { // rooms without members, too
+		if err := srv.Publish(ctx, room, "paid"); err != nil {
+			log.Fatal(err)
+		}
+	}
+	stop() // the subscription first receives what its queue has
+	fmt.Println(<-ended)
+	<-sub.Done()
+	// Output:
+	// orders:7 "paid"
+	// orders:8 "paid"
+	// <nil>
+}
+
 // The program learns which clients come and go.
 func ExampleServer_Watch() {
 	cfg := server.DefaultConfig()

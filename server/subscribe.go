@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/embedded"
+	"github.com/throng-chat/throng/server/session"
 )
 
 // Publication is a publication that the program receives. Its bytes, tags and infos are shared: do not change them.
@@ -21,6 +24,9 @@ const (
 
 // SubscribeOptions are the options of Subscribe. The zero value begins with the next publication, has a queue of 1 MiB, and ends at a gap.
 type SubscribeOptions = embedded.Options
+
+// PatternOptions are the options of SubscribePattern. The zero value has a queue of 1 MiB, and ends at a gap.
+type PatternOptions = embedded.PatternOptions
 
 // Subscription is a subscription of the program.
 type Subscription = embedded.Subscription
@@ -63,6 +69,17 @@ func (s *Server) Subscribe(ctx context.Context, room string, o SubscribeOptions,
 		return nil, &CallError{Code: e.Code, Message: e.Message, Temporary: e.Temporary}
 	}
 	return s.subscriptions.Subscribe(ctx, room, o, do)
+}
+
+// SubscribePattern is Subscribe to all rooms of a pattern, a room name or the beginning of room names and a star, such as "chat:*". It begins with the
+// next publication, and receives also those of rooms without members. It does not continue in histories: publications that find its queue full are a gap.
+// Each room has its order.
+func (s *Server) SubscribePattern(ctx context.Context, pattern string, o PatternOptions, do func(Publication) error) (*Subscription, error) {
+	if !chat.ValidPattern(pattern) {
+		text := fmt.Sprintf("bad request: pattern %q: must be a room name, or the beginning of room names and a star, such as \"chat:*\"", pattern)
+		return nil, &CallError{Code: session.ErrBadRequest.Code, Message: text}
+	}
+	return s.subscriptions.SubscribePattern(ctx, pattern, o, do)
 }
 
 // Watch calls do with what clients of this server do, as Subscribe does with publications. In a cluster, these are the clients of this node. To decide

@@ -66,7 +66,7 @@ func (c *Config) roomErrors() []error {
 
 // checkRoomOptions checks the options of one room, without the settings of the server.
 func checkRoomOptions(o *chat.RoomOptions, ce *configErrors) {
-	if name := strings.TrimSuffix(o.Pattern, "*"); o.Pattern == "" || strings.Contains(name, "*") || name != "" && !chat.ValidRoomName(name) {
+	if !chat.ValidPattern(o.Pattern) {
 		ce.add("pattern", o.Pattern, "must be a room name, or the beginning of room names and a star, such as \"chat:*\"; at most %d bytes", chat.MaxRoomName)
 	}
 	ce.addRanges(o)

@@ -45,7 +45,8 @@
 // messages and folded into them (talk_publish.go, talk_propose.go, talk_redact.go). ReadTimeline reads them. In rooms of other kinds, Room.talk
 // is nil, and the path of a publication has this one check more.
 //
-// The program that contains the server receives rooms by a Listener (listener.go, listen.go), and what clients do by a Watcher (watcher.go).
+// The program that contains the server receives rooms by a Listener (listener.go, listen.go), and all rooms of a pattern (room_feeds.go)
+// and what clients do (watcher.go) by a Feed (feed.go).
 //
 // All other state is in memory: a restart clears it, and it is not shared with other processes.
 package chat

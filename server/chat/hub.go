@@ -23,6 +23,7 @@ type Hub struct {
 	formats    Formats
 	Tracer     *tracing.Tracer // set before the first publication; nil if traces are off
 	Watchers   watchers        // of the program that contains the server
+	RoomFeeds  roomFeeds       // the same
 
 	settings atomic.Pointer[Settings]
 

@@ -147,8 +147,19 @@ func (o *RoomOptions) usesRoster() bool {
 
 // Matches reports whether a name matches the pattern.
 func (o *RoomOptions) Matches(name string) bool {
-	if prefix, star := strings.CutSuffix(o.Pattern, "*"); star {
+	return MatchesPattern(o.Pattern, name)
+}
+
+// MatchesPattern reports whether a name is a pattern, or begins with what is before its star.
+func MatchesPattern(pattern, name string) bool {
+	if prefix, star := strings.CutSuffix(pattern, "*"); star {
 		return strings.HasPrefix(name, prefix)
 	}
-	return o.Pattern == name
+	return pattern == name
+}
+
+// ValidPattern reports whether a pattern is a valid room name, or the beginning of one and a star.
+func ValidPattern(pattern string) bool {
+	name := strings.TrimSuffix(pattern, "*")
+	return pattern != "" && !strings.Contains(name, "*") && (name == "" || ValidRoomName(name))
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -73,7 +74,7 @@ type PublishOptions struct {
 // Publish posts a publication to all members of a room. It returns the room, and the position of the publication. The position is zero if
 // the room has no history. Any goroutine may call it, without locks. Three publications are not posted, without an error:
 //
-//   - To a room with neither members nor history: the room is nil and the position is zero.
+//   - To a room with neither members nor history: the room is nil and the position is zero. Feeds receive it.
 //   - A repetition (IdempotencyKey): the room is nil, and the position is that of the first publication.
 //   - An outdated one (Version): the result is the room, and the position of its latest publication.
 func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, StreamPosition) {
@@ -101,6 +102,9 @@ func (h *Hub) Publish(to RoomRef, pub Publication, o PublishOptions) (*Room, Str
 	var wake uint64
 	switch {
 	case r == nil:
+		if h.RoomFeeds.On() {
+			h.RoomFeeds.offer(strings.Clone(name), "", &m.Pub)
+		}
 	case o.Version.Number > 0 && r.Options().HistorySize > 0 && !o.SkipHistory && !r.version.advance(o.Version):
 		h.Metrics.Outdated.Inc()
 		at = r.History.Position()
@@ -170,7 +174,7 @@ func (h *Hub) publishLocked(r *Room, m *Message, skipHistory bool) (at StreamPos
 	return at, h.postLocked(r, m)
 }
 
-// postLocked posts m to the members and the listeners of r, and returns the shards to wake. The room's lock is held.
+// postLocked posts m to the members, the listeners and the feeds of r, and returns the shards to wake. The room's lock is held.
 func (h *Hub) postLocked(r *Room, m *Message) (wake uint64) {
 	m.Room = r
 	if r.Options().Delta {
@@ -185,6 +189,7 @@ func (h *Hub) postLocked(r *Room, m *Message) (wake uint64) {
 		for _, li := range r.listeners {
 			li.offer(&m.Pub, r.History.Epoch)
 		}
+		h.RoomFeeds.offer(r.Name, r.History.Epoch, &m.Pub)
 	}
 	if m.trace != nil {
 		wake |= h.traceLocked(r, m.trace)

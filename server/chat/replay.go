@@ -59,6 +59,7 @@ func (co committer) Replay(in *home.Record, e *record.Entry) {
 	case r != nil && (r.durable == nil || r.durable.log != du):
 		du.foreignEntry(e)
 	case r == nil && (e.Kind != record.Publish || e.Offset == 0 || h.isExpired(h.OptionsOf(e.Room), e.UnixMilli)):
+		h.feedReplayed(du, e)
 		du.replayReleased(in, e, h.Clock.Tick())
 	default:
 		if r == nil {
@@ -76,6 +77,19 @@ func (co committer) Replay(in *home.Record, e *record.Entry) {
 	h.Wake(wake)
 	if r != nil {
 		h.HistoryBudget.evict(r, h.releaseLocked)
+	}
+}
+
+// feedReplayed gives an entry of a room that this node does not have to the feeds: a publication that is not in its history. One that expired before it
+// reached this node is lost. The lock of the room is held.
+func (h *Hub) feedReplayed(du *Durable, e *record.Entry) {
+	switch {
+	case e.Kind != record.Publish || !du.live.Load() || !h.RoomFeeds.On():
+	case e.Offset > 0:
+		h.RoomFeeds.miss(e.Room)
+	default:
+		pub := publicationOf(e, du.infoOf(e.Info))
+		h.RoomFeeds.offer(strings.Clone(e.Room), "", &pub)
 	}
 }
 
@@ -144,6 +158,7 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	}
 	if r.History.LastOffset > before && d.log.live.Load() {
 		wake = r.endPositionsLocked()
+		h.RoomFeeds.miss(r.Name)
 	}
 	if e.Version.Number > 0 {
 		r.version, d.versionIn = Version{e.Version.Number, strings.Clone(e.Version.Epoch)}, in.Seq
@@ -151,6 +166,7 @@ func (h *Hub) replayLocked(in *home.Record, r *Room, e *record.Entry) (wake uint
 	}
 	d.proposed = e.Offset
 	if h.isExpired(r.Options(), e.UnixMilli) {
+		h.RoomFeeds.miss(r.Name)
 		h.HistoryBudget.Clear(r)
 		r.History.LastOffset = e.Offset
 		return wake
@@ -189,6 +205,7 @@ func (h *Hub) replayClearLocked(in *home.Record, r *Room, e *record.Entry) (wake
 	if r.History.LastOffset < e.Offset {
 		if d.log.live.Load() {
 			wake = r.endPositionsLocked()
+			h.RoomFeeds.miss(r.Name)
 		}
 		h.HistoryBudget.Clear(r)
 		r.History.LastOffset, d.proposed = e.Offset, e.Offset

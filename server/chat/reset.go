@@ -66,6 +66,7 @@ func (h *Hub) endPositions(du *Durable) {
 		}
 		wake |= r.endPositionsLocked()
 	})
+	h.RoomFeeds.missAll()
 	h.Wake(wake)
 }
 

@@ -51,12 +51,15 @@ func (r *Room) Options() *Options { return r.options.Load() }
 // inUse reports whether a room has members, of any node, or listeners. The room's lock is held.
 func (r *Room) inUse() bool { return r.Members+r.remote > 0 || len(r.listeners) > 0 }
 
-// receives reports whether a room has members of this node or listeners. The room's lock is held.
-func (r *Room) receives() bool { return r.Members > 0 || len(r.listeners) > 0 }
+// receives reports whether a room has members of this node, listeners or feeds. The room's lock is held.
+func (r *Room) receives() bool {
+	return r.Members > 0 || len(r.listeners) > 0 || r.Stripe.Hub.RoomFeeds.want(r.Name)
+}
 
-// hasOnlyPlainMembers reports whether a room has only plain members without compression, no listener, no history and no deltas. The room's lock is held.
+// hasOnlyPlainMembers reports whether a room has only plain members without compression, no listener, no feed, no history and no deltas. The room's lock
+// is held.
 func (r *Room) hasOnlyPlainMembers() bool {
-	if o := r.Options(); o.HistorySize > 0 || o.Delta || len(r.listeners) > 0 {
+	if o := r.Options(); o.HistorySize > 0 || o.Delta || len(r.listeners) > 0 || r.Stripe.Hub.RoomFeeds.want(r.Name) {
 		return false
 	}
 	for _, p := range r.Topics {

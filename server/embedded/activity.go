@@ -60,39 +60,3 @@ type LostError struct{ Lost uint64 }
 func (le *LostError) Error() string {
 	return fmt.Sprintf("%d activities of clients are lost: the function was too slow", le.Lost)
 }
-
-// activitySource has what clients do.
-type activitySource struct {
-	hub     *chat.Hub
-	watcher *chat.Watcher
-	do      func(Activity) error
-	onLost  func(uint64) // nil: a loss ends the subscription
-	batch   []chat.Activity
-}
-
-func (as *activitySource) ready() <-chan struct{} { return as.watcher.Ready }
-
-func (as *activitySource) leave() { as.hub.Watchers.Unwatch(as.watcher) }
-
-func (as *activitySource) take(sub *Subscription) bool {
-	var lost uint64
-	as.batch, lost = as.watcher.Take(as.batch)
-	for i := range as.batch {
-		if sub.ended() {
-			return true
-		}
-		a := activityOf(&as.batch[i])
-		sub.call(func() error { return as.do(a) })
-	}
-	if lost == 0 || sub.ended() {
-		return len(as.batch) > 0
-	}
-	sub.of.metrics.EmbeddedGaps.Inc()
-	sub.of.metrics.EmbeddedLost.Add(float64(lost))
-	if as.onLost == nil {
-		sub.end(&LostError{lost})
-		return true
-	}
-	sub.call(func() error { as.onLost(lost); return nil })
-	return true
-}

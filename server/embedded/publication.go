@@ -72,16 +72,17 @@ func Typed[T any](do func(Publication, T) error) func(Publication) error {
 	}
 }
 
-// Gap is a part of the sequence of a room that a subscription does not receive.
+// Gap is a part of the sequence of a room, or of those of the rooms of a pattern, that a subscription does not receive.
 type Gap struct {
-	Room string
+	Room string // or the pattern
 
 	// Lost is the number of publications. Unknown is true if there may be more: the room has another epoch, for example after a restart without a
-	// data directory. Then the subscription continues with the oldest publication of that epoch, which it may have received before.
+	// data directory. Then the subscription continues with the oldest publication of that epoch, which it may have received before. For a pattern: this
+	// node of a cluster was cut off from the others, and may have missed publications.
 	Lost    uint64
 	Unknown bool
 
-	Next Position // the subscription continues behind it
+	Next Position // the subscription continues behind it; zero for a pattern
 }
 
 // GapError is the error of a subscription without a function for gaps.
@@ -89,7 +90,7 @@ type GapError struct{ Gap }
 
 func (ge *GapError) Error() string {
 	if ge.Unknown {
-		return fmt.Sprintf("publications in %q are lost: its position is of another epoch", ge.Room)
+		return fmt.Sprintf("publications in %q are lost: its position is of another epoch, or this node was cut off from its cluster", ge.Room)
 	}
 	return fmt.Sprintf("%d publications in %q are lost: the subscription was too slow, or the history does not have them", ge.Lost, ge.Room)
 }

@@ -56,7 +56,7 @@ func (sub *Subscription) Err() error {
 }
 
 // Position returns the position of the last publication in its room for which the function returned nil; before one, that of the start. Store it to continue
-// after a restart, with Options.Since.
+// after a restart, with Options.Since. A subscription to a pattern has none: each of its publications has that of its room.
 func (sub *Subscription) Position() Position {
 	sub.mu.Lock()
 	defer sub.mu.Unlock()

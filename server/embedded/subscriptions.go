@@ -39,10 +39,7 @@ func (subs *Subscriptions) Subscribe(ctx context.Context, room string, o Options
 	if o.Since != nil {
 		since = &chat.StreamPosition{Offset: o.Since.Offset, Epoch: o.Since.Epoch}
 	}
-	if o.QueueBytes <= 0 {
-		o.QueueBytes = DefaultQueue
-	}
-	listener, at := subs.hub.Listen(room, o.QueueBytes/2, since) // the other half is with the function
+	listener, at := subs.hub.Listen(room, queueOf(o.QueueBytes), since)
 	return subs.begin(ctx, &roomSource{hub: subs.hub, listener: listener, do: do, onGap: o.OnGap}, Position{at.Offset, at.Epoch}), nil
 }
 
@@ -54,11 +51,27 @@ func (subs *Subscriptions) Watch(ctx context.Context, o WatchOptions, do func(Ac
 	if o.Kinds == 0 {
 		o.Kinds = Connected | Disconnected | Joined | Left
 	}
-	if o.QueueBytes <= 0 {
-		o.QueueBytes = DefaultQueue
+	feed := subs.hub.Watchers.Watch(o.Kinds, queueOf(o.QueueBytes))
+	return subs.begin(ctx, &feedSource[chat.Activity]{
+		feed: feed,
+		end:  func() { subs.hub.Watchers.Close(feed) },
+		do:   func(a *chat.Activity) error { return do(activityOf(a)) },
+		onLoss: func(lost chat.Loss) error {
+			if o.OnLost == nil {
+				return &LostError{lost.Number}
+			}
+			o.OnLost(lost.Number)
+			return nil
+		},
+	}, Position{}), nil
+}
+
+// queueOf returns the bytes of a queue in package chat: half of those of the subscription. The other half is with the function.
+func queueOf(bytes int) int {
+	if bytes <= 0 {
+		bytes = DefaultQueue
 	}
-	watcher := subs.hub.Watchers.Watch(o.Kinds, o.QueueBytes/2) // the other half is with the function
-	return subs.begin(ctx, &activitySource{hub: subs.hub, watcher: watcher, do: do, onLost: o.OnLost}, Position{}), nil
+	return bytes / 2
 }
 
 // begin begins a subscription that add has counted.
