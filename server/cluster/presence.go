@@ -9,6 +9,7 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/cluster/member"
 )
 
 // The presence of rooms, which each node knows of all nodes. A node sends the changes of its own members to each other node, in numbered messages: one a
@@ -72,23 +73,18 @@ func (pr *presence) due() bool {
 	return len(pr.changes)+len(pr.wanting) > 0
 }
 
-// maxPresence is the size of a message of presence, about.
-const maxPresence = 256 << 10
-
-// sendPresence sends the changes to the nodes that are alive, and the whole presence to new ones. idle: also without changes, so that a loss of the last
-// message is noticed. Called by Run.
+// sendPresence sends the changes to the peers, and the whole presence to new ones. idle: also without changes, so that a loss of the last message is
+// noticed. Called by Run.
 func (n *Node) sendPresence(idle bool) {
 	if !idle && !n.presence.due() {
 		return
 	}
-	versions := map[broker.NodeID]int{}
 	n.mu.Lock()
-	for _, m := range n.table.Live(n.now()) {
-		versions[broker.NodeID(m.ID)] = min(versionOf(&m.Heartbeat), n.cfg.Reads)
-	}
+	members := n.table.Members()
 	n.mu.Unlock()
 	pr := &n.presence
 	pr.mu.Lock()
+	versions := pr.peersLocked(members, n.now(), n.cfg.Reads)
 	changes := pr.changes
 	pr.changes = nil
 	next := map[broker.NodeID]uint64{}
@@ -106,25 +102,40 @@ func (n *Node) sendPresence(idle bool) {
 	if some {
 		all = pr.allLocked()
 	}
-	pr.peers = next // those that are silent get the whole presence when they are back
+	pr.peers = next // others get the whole presence when they are back
 	clear(pr.wanting)
 	pr.mu.Unlock()
 	if some {
 		all = append(all, allCounts(n.hub)...)
 	}
+	everything, news := changesToAll{changes: all}, changesToAll{changes: changes}
 	for id, number := range next {
 		switch {
 		case whole[id]:
 			if again[id] {
 				n.links.resync(id)
 			}
-			number = n.sendChanges(id, number, presenceBegins, presenceEnds, readableBy(versions[id], all))
+			number = n.sendChanges(id, number, presenceBegins, presenceEnds, everything.readableBy(versions[id]))
 		case idle || len(changes) > 0:
-			number = n.sendChanges(id, number, 0, 0, readableBy(versions[id], changes))
+			number = n.sendChanges(id, number, 0, 0, news.readableBy(versions[id]))
 		}
 		next[id] = number
 		pr.newest = max(pr.newest, number-1)
 	}
+}
+
+// peersLocked returns the nodes that get the changes, and the version of the messages that each reads: those that are alive, and peers that are silent for
+// less than presenceGrace. So a node that is only late misses nothing, and does not need the whole presence, which would make it later still. reads is the
+// newest version of this node. pr.mu is held.
+func (pr *presence) peersLocked(members []member.Member, now time.Duration, reads int) map[broker.NodeID]int {
+	versions := map[broker.NodeID]int{}
+	for _, m := range members {
+		id, silence := broker.NodeID(m.ID), now-m.Heard
+		if _, peer := pr.peers[id]; silence < member.SuspectAfter || peer && silence < member.SuspectAfter+presenceGrace {
+			versions[id] = min(versionOf(&m.Heartbeat), reads)
+		}
+	}
+	return versions
 }
 
 // allLocked returns the own members. pr.mu is held.
@@ -137,38 +148,21 @@ func (pr *presence) allLocked() []presenceChange {
 }
 
 // sendChanges sends changes to a node, in one message or more, and returns the next number. The first message has the flags begin, the last end.
-func (n *Node) sendChanges(to broker.NodeID, number uint64, begin, end byte, changes []presenceChange) uint64 {
-	for first := true; first || len(changes) > 0; first = false {
-		var body []byte
-		i, version := 0, byte(oldestVersion)
-		for ; i < len(changes) && len(body) < maxPresence; i++ {
-			body = appendChange(body, &changes[i])
-			if changes[i].kind >= changeRoom {
-				version = countsVersion
-			}
-		}
-		changes = changes[i:]
+func (n *Node) sendChanges(to broker.NodeID, number uint64, begin, end byte, parts []changesPart) uint64 {
+	for i, p := range parts {
 		flags := byte(0)
-		if first {
+		if i == 0 {
 			flags |= begin
 		}
-		if len(changes) == 0 {
+		if i == len(parts)-1 {
 			flags |= end
 		}
-		b := binary.AppendUvarint(head(kindPresence, len(body)+1), number)
-		b[0] = version
-		n.cfg.Engine.Send(to, append(append(b, flags), body...))
+		b := binary.AppendUvarint(head(kindPresence, len(p.body)+1), number)
+		b[0] = p.version
+		n.cfg.Engine.Send(to, append(append(b, flags), p.body...))
 		number++
 	}
 	return number
-}
-
-// readableBy returns the changes that a node with a version of the messages reads.
-func readableBy(version int, changes []presenceChange) []presenceChange {
-	if version >= countsVersion {
-		return changes
-	}
-	return slices.DeleteFunc(slices.Clone(changes), func(c presenceChange) bool { return c.kind >= changeRoom })
 }
 
 // presenceGrace is how long the members of a node that is silent stay listed: they may be reconnecting to another node.

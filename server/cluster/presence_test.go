@@ -29,22 +29,94 @@ func (ob *outbox) deliver(to *Node) {
 	}
 }
 
+// pair is two nodes, a and b, whose messages a test passes on.
+type pair struct {
+	a, b  *Node
+	boxes map[string]*outbox
+	now   time.Duration
+}
+
+func newPair() *pair {
+	p := &pair{boxes: map[string]*outbox{}}
+	fake := brokertest.New(brokertest.Options{})
+	start := func(name string) *Node {
+		n := newNode(name)
+		p.boxes[name] = &outbox{Engine: fake.Start(name)}
+		n.cfg.Engine, n.now = p.boxes[name], func() time.Duration { return p.now }
+		n.hub = chat.New(chat.Config{Cluster: true}, chat.Formats{}, fanout.NewEngine(fanout.Config{Shards: 1}, n.cfg.Log, metrics.New(fanout.CloseLabels())))
+		return n
+	}
+	p.a, p.b = start("a"), start("b")
+	return p
+}
+
+// listed returns how many members of node a node b lists.
+func (p *pair) listed() int { return len(p.b.remote.nodes[p.boxes["a"].Self()].members) }
+
+// hear lets node a hear node b.
+func (p *pair) hear() {
+	p.a.table.Hear(member.Heartbeat{Name: "b", ID: string(p.boxes["b"].Self())}, p.now)
+}
+
+// send sends the presence of node a to b.
+func (p *pair) send(idle bool) { p.a.sendPresence(idle); p.boxes["a"].deliver(p.b) }
+
+// A node that is late for a moment is not silent for it: whole presences on a busy machine would keep it busy.
+func TestALateNodeDoesNotGetTheWholePresence(t *testing.T) {
+	p := newPair()
+	p.hear()
+	p.a.Joined("p", &chat.ClientInfo{Client: "ann"})
+	p.send(true)
+	for _, late := range []time.Duration{member.SuspectAfter, member.SuspectAfter + presenceGrace - 1} {
+		p.now += late
+		p.a.Joined("p", &chat.ClientInfo{Client: late.String()})
+		p.send(true)
+		p.hear()
+		p.a.Left("p", &chat.ClientInfo{Client: late.String()})
+		p.send(true)
+	}
+	rn := p.b.remote.nodes[p.boxes["a"].Self()]
+	if p.listed() != 1 || rn.pass != 1 || len(p.boxes["b"].sent) != 0 {
+		t.Errorf("node b lists %d members, has the whole presence %d times and has sent %d messages; want 1, 1 and 0", p.listed(), rn.pass, len(p.boxes["b"].sent))
+	}
+	p.now += member.SuspectAfter + presenceGrace
+	p.send(true)
+	p.hear()
+	p.send(true)
+	if rn.pass != 2 {
+		t.Errorf("a node that was silent for long has the whole presence %d times, want 2", rn.pass)
+	}
+}
+
+// The answer to a request for the whole presence is late on a busy machine. A request each second would make it later.
+func TestRequestsForTheWholePresenceBecomeRare(t *testing.T) {
+	p := newPair()
+	p.hear()
+	p.send(true)
+	p.a.sendPresence(true)
+	p.boxes["a"].sent = nil // lost
+	requests := 0
+	for range 60 {
+		p.now += time.Second + 1
+		p.hear()
+		p.send(true)
+		requests += len(p.boxes["b"].sent)
+		p.boxes["b"].sent = nil
+	}
+	if requests < 5 || requests > 8 {
+		t.Errorf("%d requests in 60 s without an answer, want them after 0, 1, 3, 7, 15, 31 and 47 s", requests)
+	}
+	p.a.presence.want(p.boxes["b"].Self())
+	p.send(true)
+	if rn := p.b.remote.nodes[p.boxes["a"].Self()]; !rn.complete || rn.patience != repeatAfter {
+		t.Errorf("after an answer: complete %v, the next request after %v; want true and %v", rn.complete, rn.patience, repeatAfter)
+	}
+}
+
 // A node was silent, and the whole presence that it gets then is lost. The next message must not look like the one that it waits for.
 func TestTheWholePresenceIsSentAgainIfItIsLost(t *testing.T) {
-	fake := brokertest.New(brokertest.Options{})
-	var now time.Duration
-	boxes, nodes := map[string]*outbox{}, map[string]*Node{}
-	for _, name := range []string{"a", "b"} {
-		n := newNode(name)
-		boxes[name] = &outbox{Engine: fake.Start(name)}
-		n.cfg.Engine, n.now = boxes[name], func() time.Duration { return now }
-		n.hub = chat.New(chat.Config{Cluster: true}, chat.Formats{}, fanout.NewEngine(fanout.Config{Shards: 1}, n.cfg.Log, metrics.New(fanout.CloseLabels())))
-		nodes[name] = n
-	}
-	a, b := nodes["a"], nodes["b"]
-	listed := func() int { return len(b.remote.nodes[boxes["a"].Self()].members) }
-	send := func(idle bool) { a.sendPresence(idle); boxes["a"].deliver(b) }
-	hear := func() { a.table.Hear(member.Heartbeat{Name: "b", ID: string(boxes["b"].Self())}, now) }
+	p := newPair()
+	a, b, boxes, hear, send, listed := p.a, p.b, p.boxes, p.hear, p.send, p.listed
 
 	hear()
 	a.Joined("p", &chat.ClientInfo{Client: "ann"})
@@ -52,7 +124,7 @@ func TestTheWholePresenceIsSentAgainIfItIsLost(t *testing.T) {
 	if listed() != 1 {
 		t.Fatalf("node b lists %d members, want ann", listed())
 	}
-	now += 2 * member.SuspectAfter
+	p.now += member.SuspectAfter + presenceGrace
 	a.Left("p", &chat.ClientInfo{Client: "ann"})
 	send(true)
 	hear()
@@ -71,7 +143,7 @@ func TestTheWholePresenceIsSentAgainIfItIsLost(t *testing.T) {
 	a.Joined("p", &chat.ClientInfo{Client: "eve"})
 	a.sendPresence(false)
 	boxes["a"].sent = nil // lost
-	now += repeatAfter + 1
+	p.now += repeatAfter + 1
 	hear()
 	for range 3 {
 		send(true)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/throng-chat/throng/server/chat"
 )
@@ -125,4 +126,50 @@ func bytesOf(s string) []byte {
 		return nil
 	}
 	return []byte(s)
+}
+
+// maxPresence is the size of a message of presence, about.
+const maxPresence = 256 << 10
+
+// changesToAll is changes that several nodes get. They are encoded once for each kind of reader.
+type changesToAll struct {
+	changes  []presenceChange
+	old, new []changesPart // for nodes that do not read numbers, and for the others
+}
+
+// changesPart is the body of one message, and the version that its reader needs.
+type changesPart struct {
+	body    []byte
+	version byte
+}
+
+// readableBy returns the changes that a node with a version of the messages reads: at least one part.
+func (all *changesToAll) readableBy(version int) []changesPart {
+	if version >= countsVersion {
+		if all.new == nil {
+			all.new = encodeChanges(all.changes)
+		}
+		return all.new
+	}
+	if all.old == nil {
+		all.old = encodeChanges(slices.DeleteFunc(slices.Clone(all.changes), func(c presenceChange) bool { return c.kind >= changeRoom }))
+	}
+	return all.old
+}
+
+// encodeChanges returns changes in parts of about maxPresence. Without changes it is one empty part.
+func encodeChanges(changes []presenceChange) []changesPart {
+	parts := []changesPart{{version: oldestVersion}}
+	for i := range changes {
+		p := &parts[len(parts)-1]
+		if len(p.body) >= maxPresence {
+			parts = append(parts, changesPart{version: oldestVersion})
+			p = &parts[len(parts)-1]
+		}
+		p.body = appendChange(p.body, &changes[i])
+		if changes[i].kind >= changeRoom {
+			p.version = countsVersion
+		}
+	}
+	return parts
 }

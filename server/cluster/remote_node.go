@@ -16,10 +16,11 @@ type remotePresence struct {
 
 // remoteNode is the members of one other node.
 type remoteNode struct {
-	complete bool   // this node has its presence up to the number before next
-	next     uint64 // number of its next message
-	pass     uint64 // of the whole presence that is received
-	asked    time.Duration
+	complete bool          // this node has its presence up to the number before next
+	next     uint64        // number of its next message
+	pass     uint64        // of the whole presence that is received
+	asked    time.Duration // when this node asked for the whole presence
+	patience time.Duration // from that request to the next one
 	silent   time.Duration // since when; 0 while it is alive
 	members  map[presenceKey]*remoteMember
 	other    *chat.OtherNode

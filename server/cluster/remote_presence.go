@@ -32,8 +32,8 @@ func (n *Node) receivePresence(from broker.NodeID, b []byte) bool {
 			n.links.gap(from)
 		}
 		rn.complete = false
-		if now := n.now(); rn.asked == 0 || now-rn.asked > repeatAfter {
-			rn.asked = now
+		if now := n.now(); rn.asked == 0 || now-rn.asked > rn.patience {
+			rn.asked, rn.patience = now, min(max(repeatAfter, 2*rn.patience), maxPatience)
 			n.cfg.Engine.Send(from, head(kindWanted, 0))
 		}
 		return true
@@ -49,6 +49,7 @@ func (n *Node) receivePresence(from broker.NodeID, b []byte) bool {
 		b = rest
 	}
 	if flags&presenceEnds != 0 {
+		rn.patience = repeatAfter
 		for key, m := range rn.members {
 			if m.pass != rn.pass {
 				n.removeRemote(rn, key, m)
@@ -58,6 +59,10 @@ func (n *Node) receivePresence(from broker.NodeID, b []byte) bool {
 	}
 	return true
 }
+
+// maxPatience is the longest time between two requests for the whole presence of a node. Each request doubles the time, because the answer of a node that
+// has too much to do may only be late.
+const maxPatience = 16 * time.Second
 
 // changeRemote applies one change. remote.mu is held.
 func (n *Node) changeRemote(rn *remoteNode, c *presenceChange) {
