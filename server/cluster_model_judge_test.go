@@ -12,6 +12,7 @@ import (
 	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/dump"
 	judge "github.com/throng-chat/throng/server/oracle"
+	"github.com/throng-chat/throng/server/record"
 )
 
 // healTime is the time after which a cluster without faults must have answered everything that waits.
@@ -191,7 +192,7 @@ func (m *clusterModel) acknowledgedIsThere() {
 
 // judge lets the oracle judge the log, the acknowledgements and what the clients received.
 func (m *clusterModel) judge() {
-	log, err := m.fake.Start("judge").Open(context.Background(), 0)
+	log, err := m.fake.Start("judge").Open(context.Background(), record.LogOf(judgedRoom, m.cfg.ClusterLogs))
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -54,6 +54,14 @@ const (
 	memoryPlace = "m0"
 )
 
+// modelLogs returns the number of durable logs of a seed: each of the three durable rooms has one, or all have the same. Half of the small models have three.
+func modelLogs(seed uint64) int {
+	if seed%2 == 1 || seed%8 == 0 {
+		return 3
+	}
+	return 1
+}
+
 func clusterModelConfig(small bool) Config {
 	cfg := DefaultConfig()
 	cfg.MaxRooms, cfg.Cluster, cfg.Peers, cfg.ClusterListen = 10, "test", testPeers, testPeers[0]
@@ -85,6 +93,7 @@ func newClusterModel(t *testing.T, seed uint64, did map[string]int, log *slog.Lo
 		t: t, random: rand.New(rand.NewPCG(seed, 5)), cfg: clusterModelConfig(seed%4 == 0), fake: brokertest.New(brokertest.Options{Seed: seed}), log: log, did: did,
 		ticked: time.Now(), seen: map[place]string{}, terms: map[int]uint64{},
 	}
+	m.cfg.ClusterLogs = modelLogs(seed)
 	m.talks = newClusterTalks(m)
 	for _, name := range []string{"a", "b", "c"} {
 		n := &clusterNode{model: m, name: name}

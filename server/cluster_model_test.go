@@ -253,7 +253,7 @@ func (m *clusterModel) isWhole() bool {
 		}
 	}
 	for i := range records {
-		if records[i] != records[i%2] {
+		if records[i] != records[i%(m.cfg.ClusterLogs+1)] {
 			return false
 		}
 	}

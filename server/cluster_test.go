@@ -34,6 +34,7 @@ func startNodeWith(t testing.TB, fake *brokertest.Fake, name string, change func
 		c.Engine, c.API.Key = n.engine, strings.Repeat("k", minSecret)
 		c.OtherRooms, c.Token.HMACSecret = chat.RoomsOpen, testSecret
 		c.Cluster, c.Node, c.Peers, c.ClusterListen = "test", name, testPeers, testPeers[name[0]-'a']
+		c.ClusterLogs = 1
 		change(c)
 	})
 	return n

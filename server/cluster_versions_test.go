@@ -17,7 +17,7 @@ func TestNodesOfTwoVersionsWorkTogether(t *testing.T) {
 	var nodes []testNode
 	for _, name := range []string{"a", "b", "c"} {
 		nodes = append(nodes, startNodeWith(t, fake, name, func(c *Config) {
-			c.Rooms = rooms
+			c.Rooms, c.messages = rooms, 3
 			if name == "c" {
 				c.messages = 2 // of the version before
 			}

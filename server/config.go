@@ -64,6 +64,7 @@ type Config struct {
 	ClusterListen     string   `name:"cluster-listen" help:"Address of this node for the other nodes, host:port: one of --peers."`
 	Peers             []string `name:"peers" help:"Addresses of all nodes of the cluster, host:port, separated by commas: at least three."`
 	ClusterSecretFile string   `name:"cluster-secret-file" help:"File with the secret that all nodes of the cluster share."`
+	ClusterLogs       int      `name:"cluster-logs" default:"4" min:"1" max:"64" unit:"logs of durable rooms" help:"Logs of durable rooms, and so owners, of a new cluster. A cluster that exists keeps its number."`
 
 	NATS         []string `name:"nats" help:"URLs of servers of an external NATS cluster with JetStream, separated by commas. It stores durable rooms, instead of --data."`
 	NATSCreds    string   `name:"nats-creds" help:"File with the credentials of a NATS user."`

@@ -183,7 +183,7 @@ func TestChatRoomsAreTheSameAfterAnImport(t *testing.T) {
 		})
 		to := newArchive(t)
 		to.withLog(func(log broker.Log) error {
-			_, err := dump.Import(t.Context(), log, nil, nil, bytes.NewReader(lines.Bytes()))
+			_, err := dump.Import(t.Context(), []broker.Log{log}, nil, nil, bytes.NewReader(lines.Bytes()))
 			return err
 		})
 		got, want := strings.Split(to.start().state(), "\n"), strings.Split(from.start().state(), "\n")
@@ -221,7 +221,7 @@ func TestAnExportOfMattermostBecomesChatRooms(t *testing.T) {
 		a.cfg.Rooms[i].Pattern, a.cfg.Rooms[i].HistorySize, a.cfg.Rooms[i].HistoryTTL = pattern, 100, chat.MaxHistoryTTL
 	}
 	a.withLog(func(log broker.Log) error {
-		_, err := dump.Import(t.Context(), log, nil, nil, bytes.NewReader(lines.Bytes()))
+		_, err := dump.Import(t.Context(), []broker.Log{log}, nil, nil, bytes.NewReader(lines.Bytes()))
 		return err
 	})
 	a.start()

@@ -30,7 +30,7 @@ func (x *exports) export(ctx context.Context, by audit.Actor, keys bool, out io.
 		return nil, admin.ErrExporting
 	}
 	defer x.busy.Store(false)
-	sum, err := dump.ExportLive(ctx, x.engine, 0, keys, out)
+	sum, err := dump.ExportLive(ctx, x.engine, keys, out)
 	entry := audit.Entry{Action: audit.Export, Actor: by}
 	if err != nil {
 		entry.Error = err.Error()

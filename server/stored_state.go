@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,12 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 	if from == nil {
 		return nil
 	}
-	open := func() error { return to.Durable("").Start(ctx) }
+	open := func() error {
+		if logs, err := from.Logs(ctx, 1); err != nil || logs > 1 {
+			return cmp.Or(err, fmt.Errorf("the data are those of a cluster with %d logs: start this server as a node, with cluster and node", logs))
+		}
+		return to.Durable("").Start(ctx)
+	}
 	if node != nil {
 		open = func() error { return node.Start(ctx) }
 	}

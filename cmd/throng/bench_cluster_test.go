@@ -12,9 +12,6 @@ import (
 	"github.com/throng-chat/throng/bench/result"
 )
 
-// memoryLog is the number of the log of rooms in memory in the status.
-const memoryLog = 1
-
 // benched runs throng bench with the nodes as targets.
 func (p *processes) benched(args ...string) (code int, r *result.Result) {
 	p.t.Helper()
@@ -68,7 +65,7 @@ func TestTheBenchProvesDeliveryAcrossNodes(t *testing.T) {
 		flag, by string
 		signal   syscall.Signal
 	}{{"--stop-node", "SIGTERM", syscall.SIGTERM}, {"--kill-node", "SIGKILL", syscall.SIGKILL}} {
-		node := (p.owner(0, memoryLog) + 1) % len(p.nodes)
+		node := (p.owner(0, "m:bench") + 1) % len(p.nodes)
 		code, r := p.ended(node, tt.flag, 6)
 		if code != 0 && code != exitInvalid {
 			t.Errorf("%s: got exit %d, %+v", tt.flag, code, r.Verdict)

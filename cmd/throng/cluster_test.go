@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/cluster"
+	"github.com/throng-chat/throng/server/record"
 )
 
 const clusterConfig = `guests = "on"
@@ -143,8 +144,8 @@ func (p *processes) awaitReady(i int) {
 	}
 }
 
-// owner returns the node that owns a log, by what node i knows.
-func (p *processes) owner(i, log int) int {
+// owner returns the node that owns the log of a room, by what node i knows.
+func (p *processes) owner(i int, room string) int {
 	p.t.Helper()
 	r, err := http.Get(p.admin(i) + "/cluster")
 	if err != nil {
@@ -152,8 +153,15 @@ func (p *processes) owner(i, log int) int {
 	}
 	defer r.Body.Close()
 	var s cluster.Status
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil || s.Logs[log].Owner == "" {
-		p.t.Fatalf("got %+v, %v; want an owner of log %d", s, err, log)
+	if err := json.NewDecoder(r.Body).Decode(&s); err != nil || len(s.Logs) == 0 {
+		p.t.Fatalf("got %+v, %v; want the logs", s, err)
+	}
+	log := len(s.Logs) - 1 // that of rooms in memory
+	if strings.HasPrefix(room, "d:") {
+		log = record.LogOf(room, log)
+	}
+	if s.Logs[log].Owner == "" {
+		p.t.Fatalf("got %+v, want an owner of the log of %s", s, room)
 	}
 	return int(s.Logs[log].Owner[0] - 'a')
 }
@@ -232,7 +240,7 @@ func TestAKilledNodeLosesNothing(t *testing.T) {
 	publish(0, 20)
 	publish(1, 20)
 	publish(2, 20)
-	killed := p.owner(0, 0)
+	killed := p.owner(0, rooms[0])
 	p.stop(killed, syscall.SIGKILL)
 	publish((killed+1)%3, 50)
 	publish((killed+2)%3, 50)
@@ -244,7 +252,7 @@ func TestAKilledNodeLosesNothing(t *testing.T) {
 			p.check(i, room, n)
 		}
 	}
-	stopped := p.owner(0, 0)
+	stopped := p.owner(0, rooms[0])
 	p.stop(stopped, syscall.SIGTERM)
 	publish((stopped+1)%3, 20)
 	for _, room := range rooms {

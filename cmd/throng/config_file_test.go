@@ -111,8 +111,8 @@ func TestEveryKeyReachesTheServer(t *testing.T) {
 		Guests: "off", PersonalRooms: true, UserRooms: "@", PrivateRooms: "!", OtherRooms: "closed", MaxRooms: 16, MaxConnectionsUser: 5, MaxConnectionsAddress: 20,
 		RateUser: 10, RateAddress: 200, RateConnectionsAddress: 300, HistoryBytes: 64 << 20, Data: "/var/lib/data", DataBytes: 1 << 30,
 		Cluster: "chat", Node: "a", ClusterListen: "10.0.0.1:3100", Peers: []string{"10.0.0.1:3100", "10.0.0.2:3100", "10.0.0.3:3100"},
-		ClusterSecretFile: "/etc/throng/cluster-secret",
-		NATS:              []string{}, NATSReplicas: 5,
+		ClusterSecretFile: "/etc/throng/cluster-secret", ClusterLogs: 2,
+		NATS: []string{}, NATSReplicas: 5,
 		Rooms: []chat.RoomOptions{
 			{
 				Pattern: "chat:*", Subscribe: chat.WithToken, Publish: chat.SignedIn, SeePresence: chat.Nobody,

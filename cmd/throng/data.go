@@ -202,6 +202,13 @@ func withLog(dir string, do func(ctx context.Context, engine broker.Engine, log 
 	return do(ctx, engine, log)
 }
 
+// withLogs is withLog for a function that also works on several logs.
+func withLogs(dir string, do func(ctx context.Context, engine broker.Engine, logs []broker.Log) error) error {
+	return withLog(dir, func(ctx context.Context, engine broker.Engine, log broker.Log) error {
+		return do(ctx, engine, []broker.Log{log})
+	})
+}
+
 // engineLog writes the errors of the storage engine to standard error: what it has found damaged.
 func engineLog() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))

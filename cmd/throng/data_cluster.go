@@ -22,14 +22,15 @@ const newClusterTime = 2 * time.Minute
 type newCluster struct {
 	dir, name string
 	nodes     []string
+	wanted    int // number of the logs
 	engines   []broker.Engine
 }
 
-// withNewCluster makes the directories and calls do with their common log. After an error they are not to be used.
-func withNewCluster(dir, name string, nodes []string, do func(context.Context, broker.Engine, broker.Log) error) (err error) {
+// withNewCluster makes the directories and calls do with their common logs. After an error they are not to be used.
+func withNewCluster(dir, name string, nodes []string, wanted int, do func(context.Context, broker.Engine, []broker.Log) error) (err error) {
 	ctx, stop := interruptible()
 	defer stop()
-	nc := newCluster{dir: dir, name: name, nodes: nodes}
+	nc := newCluster{dir: dir, name: name, nodes: nodes, wanted: wanted}
 	if err := nc.makeDirs(); err != nil {
 		return err
 	}
@@ -37,12 +38,16 @@ func withNewCluster(dir, name string, nodes []string, do func(context.Context, b
 	if err := nc.open(); err != nil {
 		return err
 	}
-	log, err := nc.log(ctx)
+	logs, err := nc.logs(ctx)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	if err := do(ctx, nc.engines[0], log); err != nil {
+	defer func() {
+		for _, log := range logs {
+			log.Close()
+		}
+	}()
+	if err := do(ctx, nc.engines[0], logs); err != nil {
 		return err
 	}
 	return nc.await(ctx)
@@ -97,18 +102,28 @@ func freeAddresses(n int) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// log opens the log as soon as the nodes have leaders.
-func (nc *newCluster) log(ctx context.Context) (log broker.Log, err error) {
+// logs opens the logs of a new cluster as soon as the nodes have leaders.
+func (nc *newCluster) logs(ctx context.Context) (logs []broker.Log, err error) {
+	count := 0
 	err = nc.until(ctx, func() (bool, error) {
 		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		log, err = nc.engines[0].Open(attempt, 0)
+		var err error
+		if count == 0 {
+			count, err = nc.engines[0].Logs(attempt, nc.wanted)
+		}
+		for err == nil && len(logs) < count {
+			var log broker.Log
+			if log, err = nc.engines[0].Open(attempt, len(logs)); err == nil {
+				logs = append(logs, log)
+			}
+		}
 		if errors.Is(err, broker.ErrUnavailable) || attempt.Err() != nil {
 			return false, nil
 		}
 		return err == nil, err
 	})
-	return log, err
+	return logs, err
 }
 
 // await waits until each node that stores the log has all of it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,26 +22,27 @@ import (
 
 // dataImportCmd stores lines of throng data export, or what the converters of package importing make of an export of another server.
 type dataImportCmd struct {
-	Dir     string            `arg:"" help:"Data directory of a server that does not run. It is created if it does not exist."`
-	Export  string            `arg:"" optional:"" help:"The export: a file, of Slack a ZIP archive or a directory. Without it, standard input is read."`
-	Cluster string            `placeholder:"NAME" help:"Make the data of a new cluster with this name: DIR gets a data directory for each of --nodes."`
-	Nodes   []string          `placeholder:"A,B,C" help:"Names of the nodes of the new cluster: three or more."`
-	From    string            `enum:"throng,mattermost,slack" default:"throng" help:"Source of the export: throng, mattermost or slack."`
-	Public  string            `default:"chat:" help:"Beginning of the names of rooms that were public channels."`
-	Private string            `default:"private:" help:"Beginning of the names of rooms that were private channels, or groups of three or more users."`
-	Direct  string            `default:"dialog" help:"Beginning of the names of direct rooms: # and the users follow."`
-	Users   importing.UserKey `enum:"name,id,email" default:"name" help:"Field of a user that becomes the user ID: name, id (Slack) or email."`
+	Dir         string            `arg:"" help:"Data directory of a server that does not run. It is created if it does not exist."`
+	Export      string            `arg:"" optional:"" help:"The export: a file, of Slack a ZIP archive or a directory. Without it, standard input is read."`
+	Cluster     string            `placeholder:"NAME" help:"Make the data of a new cluster with this name: DIR gets a data directory for each of --nodes."`
+	Nodes       []string          `placeholder:"A,B,C" help:"Names of the nodes of the new cluster: three or more."`
+	ClusterLogs int               `name:"cluster-logs" placeholder:"N" help:"Number of logs of durable rooms of the new cluster, 1 to 64; the default is that of throng serve --cluster-logs."`
+	From        string            `enum:"throng,mattermost,slack" default:"throng" help:"Source of the export: throng, mattermost or slack."`
+	Public      string            `default:"chat:" help:"Beginning of the names of rooms that were public channels."`
+	Private     string            `default:"private:" help:"Beginning of the names of rooms that were private channels, or groups of three or more users."`
+	Direct      string            `default:"dialog" help:"Beginning of the names of direct rooms: # and the users follow."`
+	Users       importing.UserKey `enum:"name,id,email" default:"name" help:"Field of a user that becomes the user ID: name, id (Slack) or email."`
 }
 
 // Run stores the lines and prints the totals.
 func (di *dataImportCmd) Run() error {
-	open := withLog
+	open := withLogs
 	if di.Cluster != "" || len(di.Nodes) > 0 {
 		if err := di.checkNodes(); err != nil {
 			return &exitError{code: exitUsage, err: err}
 		}
-		open = func(dir string, do func(context.Context, broker.Engine, broker.Log) error) error {
-			return withNewCluster(dir, di.Cluster, di.Nodes, do)
+		open = func(dir string, do func(context.Context, broker.Engine, []broker.Log) error) error {
+			return withNewCluster(dir, di.Cluster, di.Nodes, cmp.Or(di.ClusterLogs, server.DefaultConfig().ClusterLogs), do)
 		}
 	}
 	ctx, stop := interruptible()
@@ -51,8 +53,8 @@ func (di *dataImportCmd) Run() error {
 	}
 	defer done()
 	var im dump.Imported
-	if err := open(di.Dir, func(ctx context.Context, engine broker.Engine, log broker.Log) (err error) {
-		im, err = dump.Import(ctx, log, engine, server.CheckStoredKey, in)
+	if err := open(di.Dir, func(ctx context.Context, engine broker.Engine, logs []broker.Log) (err error) {
+		im, err = dump.Import(ctx, logs, engine, server.CheckStoredKey, in)
 		return err
 	}); err != nil {
 		return err
@@ -77,6 +79,9 @@ func (di *dataImportCmd) checkNodes() error {
 		return fmt.Errorf("cluster %q: must be 1 to 64 of a-z, A-Z, 0-9, '-', '_'", di.Cluster)
 	case len(di.Nodes) < natsbroker.MinPeers:
 		return fmt.Errorf("nodes %q: must be all nodes of the cluster, at least %d", strings.Join(di.Nodes, ","), natsbroker.MinPeers)
+	}
+	if di.ClusterLogs < 0 || di.ClusterLogs > broker.MaxLogs {
+		return fmt.Errorf("cluster-logs %d: must be 1 to %d", di.ClusterLogs, broker.MaxLogs)
 	}
 	for i, node := range di.Nodes {
 		if broker.CheckKey(node) != nil || slices.Contains(di.Nodes[:i], node) {

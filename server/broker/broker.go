@@ -12,6 +12,9 @@ const MaxRecord = 1<<20 - 1<<10
 // MaxAppends is the number of appends of a log that may be open at the same time.
 const MaxAppends = 2
 
+// MaxLogs is the largest number of logs of durable rooms.
+const MaxLogs = 64
+
 // MemoryShard is the number of the log of the rooms in memory, in a cluster. Engines do not have it: each node has a copy in its process (package
 // memlog).
 const MemoryShard = -1
@@ -25,6 +28,9 @@ type Engine interface {
 	// Open returns the log of a shard. Its first call creates the log. A log that is opened again does not end the earlier Log: its owner
 	// closes it. Errors: ErrClosed, ErrUnavailable, ErrFull, those of ctx.
 	Open(ctx context.Context, shard int) (Log, error)
+	// Logs returns the number of logs of durable rooms that the data were created for. Its first call creates the first log, shard 0, with the
+	// number wanted; later ones return the same number. Data whose first log was created by Open have one. Errors: those of Open.
+	Logs(ctx context.Context, wanted int) (int, error)
 	// Health does not block and is cheap: the owner of rooms may read it for each publication.
 	Health() Health
 	// Table returns the table with this name, which has the syntax of a key. Its first call creates the table.

@@ -5,9 +5,9 @@
 //	       <-- chat: replay  <-- home.Apply  <-- Node <-- engine <-- Node of the owner: home, after the commit <------------------------------+
 //
 // Each node has all rooms that have a log: it applies each record, as a restart would. So clients join, recover and read on their own node. In a
-// cluster the rooms that are not durable have a log in memory (package memlog): it has no majority, so it goes on when the durable log waits for one.
+// cluster the rooms that are not durable have a log in memory (package memlog): it has no majority, so it goes on when a durable log waits for one.
 //
-// A log has one owner, which gives the offsets. Its fence in the log ends the appends of the owner before it. Heartbeats only decide who tries
+// A cluster has several durable logs, and a hash of its name decides which one has a room (record.LogOf). A log has one owner, which gives the offsets. Its fence in the log ends the appends of the owner before it. Heartbeats only decide who tries
 // (package member). A record that does not arrive is noticed by the next one, or by the next heartbeat, and is read from the log.
 //
 // # Messages between nodes

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/broker/brokertest"
-	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/cluster/member"
 	"github.com/throng-chat/throng/server/testkit"
 )
@@ -16,7 +15,6 @@ func TestALinkCountsOverTheRunsOfItsNode(t *testing.T) {
 	var now time.Duration
 	n.now = func() time.Duration { return now }
 	hear := func(name, id string) { n.hear(member.Heartbeat{Name: name, ID: id}) }
-	newHub(n)
 	n.receive("b-1", make([]byte, 100)) // before its first heartbeat
 	hear("b", "b-1")
 	hear("c", "c-1")
@@ -65,7 +63,7 @@ func TestTheStatusHasFailedLinksAndGapsOfLogs(t *testing.T) {
 			switch {
 			case up(n) < 2:
 				return false
-			case best == n.cfg.Name && n.logs[0].log.Owns():
+			case best == n.cfg.Name && n.logs.all()[0].log.Owns():
 				owns = n
 			default:
 				parted = n
@@ -74,9 +72,7 @@ func TestTheStatusHasFailedLinksAndGapsOfLogs(t *testing.T) {
 		return owns != nil
 	})
 	fake.Split(parted.cfg.Engine)
-	done := make(chan *chat.Rejection, 1)
-	owns.hub.Propose(owns.hub.RoomRef("d"), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{}, func(_ chat.StreamPosition, e *chat.Rejection) { done <- e })
-	if e := <-done; e != nil {
+	if _, e := propose(t, owns, "d"); e != nil {
 		t.Fatal(e)
 	}
 	testkit.Eventually(t, "both links down", func() bool { return up(parted) == 0 && len(parted.Status().Links) == 2 })

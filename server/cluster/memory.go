@@ -136,7 +136,7 @@ func (n *Node) keepMemory(now time.Duration) {
 		n.renews = false
 	}
 	n.mu.Unlock()
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		if lg.memory == nil {
 			continue
 		}
@@ -181,7 +181,7 @@ func (n *Node) awaitClaim(ctx context.Context, lg *nodeLog) {
 
 // closeMemory ends the goroutine of the log.
 func (n *Node) closeMemory() {
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		if lg.memory != nil {
 			lg.memory.Close()
 		}

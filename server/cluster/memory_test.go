@@ -10,14 +10,17 @@ import (
 )
 
 func newNode(name string) *Node {
-	return New(Config{Engine: brokertest.New(brokertest.Options{}).Start(name), Name: name, Size: 3, Log: slog.New(slog.DiscardHandler)})
+	n := New(Config{Engine: brokertest.New(brokertest.Options{}).Start(name), Name: name, Size: 3, Log: slog.New(slog.DiscardHandler)})
+	newHub(n)
+	n.useLogs(1)
+	return n
 }
 
 // An owner that is not heard may take later terms before it notices. They lose against the next owner, which has a majority, and win against a node
 // without a majority.
 func TestTheOwnerOfTheMajorityHasTheLatestTerm(t *testing.T) {
 	n := newNode("a")
-	m := n.homeMemory(n.logs[1])
+	m := n.homeMemory(n.logs.all()[1])
 	heard := m.Term(0, false)
 	unheard := heard
 	for range 10 {
@@ -43,14 +46,14 @@ func TestANodeThatIsBackWaitsForTheOwner(t *testing.T) {
 	n.ready = true
 	back := time.Minute
 	n.since = back
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		n.table.Hear(member.Heartbeat{Name: "c", ID: "c1", Ready: true, Owns: map[int]member.Claim{lg.shard: {Term: 1}}}, 0)
 		n.table.Hear(member.Heartbeat{Name: "b", ID: "b1"}, back)
 		if n.shouldTry(lg, back) || n.shouldTry(lg, back+2*member.Interval-1) {
-			t.Errorf("%s log: the node takes it before the heartbeats have arrived", lg.name())
+			t.Errorf("%s log: the node takes it before the heartbeats have arrived", n.logs.nameOf(lg))
 		}
 		if !n.shouldTry(lg, back+2*member.Interval) {
-			t.Errorf("%s log: nobody takes it", lg.name())
+			t.Errorf("%s log: nobody takes it", n.logs.nameOf(lg))
 		}
 	}
 }

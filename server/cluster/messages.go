@@ -11,8 +11,11 @@ import (
 // they know. A node sends another one only what its version has.
 const (
 	oldestVersion = 2 // that this node reads
-	newestVersion = 3 // with numbers of members and connections
+	newestVersion = 4 // with several durable logs
 )
+
+// logsVersion is what a node of a cluster with several durable logs says: nodes of version 3, which have one, do not work with it.
+const logsVersion = 5
 
 // Kinds of messages, the second byte.
 const (

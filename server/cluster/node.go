@@ -14,6 +14,7 @@ import (
 	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/cluster/member"
 	"github.com/throng-chat/throng/server/cluster/memlog"
+	"github.com/throng-chat/throng/server/home"
 )
 
 // Times of a node.
@@ -34,6 +35,7 @@ type Config struct {
 	Name    string // of the node
 	Size    int    // nodes of the cluster; 0: an external storage has the majority that counts
 	Version string // of the program
+	Logs    int    // of durable rooms, of a new cluster; 0: one. Later, the number is that of the data
 	Reads   int    // newest version of the messages; 0: newestVersion. Tests change it
 	Log     *slog.Logger
 }
@@ -42,8 +44,10 @@ type Config struct {
 type Node struct {
 	cfg     Config
 	edge    uint64
-	hub     *chat.Hub // constant after Join
-	logs    []*nodeLog
+	hub     *chat.Hub   // constant after Join
+	homes   home.Config // the same: of the logs
+	memory  *nodeLog    // the log of rooms in memory
+	logs    logSet
 	lost    atomic.Uint64        // messages that this node does not read
 	handing atomic.Bool          // the logs are handed over, and have no next owner yet
 	now     func() time.Duration // without the times in which the process did not run
@@ -74,39 +78,6 @@ type Node struct {
 	wake chan struct{} // there is something to send
 }
 
-// nodeLog is one log of the rooms on this node.
-type nodeLog struct {
-	shard     int
-	sender    *link.Queue
-	log       *chat.Durable                // constant after Join
-	memory    *memlog.Log                  // nil for a log on disk
-	left      atomic.Pointer[member.Claim] // to memory, which this node has handed over
-	misplaced misplaced                    // owned by Run
-	committed atomic.Uint64                // number of the newest record that this node has committed
-	fence     atomic.Uint64                // number of the newest record of this node that has no changes of rooms: of the last time it became the owner
-	leading   atomic.Bool                  // Lead is running
-	bytes     atomic.Uint64                // of the records that this node has committed or received
-	changes   atomic.Uint64                // times that the log got another owner
-	owner     string                       // the last one; owned by Run
-
-	mu       sync.Mutex // a leaf
-	receiver *link.Receiver
-	answers  map[broker.NodeID]*outgoing // to send
-}
-
-// misplaced is a log that this node owns, although another node should.
-type misplaced struct {
-	best    string        // name of that node; empty if the log is at its place
-	reaches bool          // it reaches more nodes than this one
-	since   time.Duration // of both
-}
-
-// outgoing is answers for one node.
-type outgoing struct {
-	term uint64
-	b    []byte
-}
-
 // New returns a node that does not run yet.
 func New(cfg Config) *Node {
 	start := time.Now()
@@ -122,15 +93,10 @@ func New(cfg Config) *Node {
 		surveys: surveys{open: map[uint64]*survey{}}, majority: true,
 	}
 	n.table = member.New(cfg.Name, cfg.Size, 0)
-	for _, shard := range []int{0, broker.MemoryShard} {
-		lg := &nodeLog{shard: shard, sender: &link.Queue{Edge: n.edge, Wake: n.wakeUp}, receiver: link.NewReceiver(), answers: map[broker.NodeID]*outgoing{}}
-		if shard == broker.MemoryShard {
-			lg.memory = memlog.New(memoryID, func(to broker.NodeID, read bool, body []byte) {
-				cfg.Engine.Send(to, readMessage(shard, read, body))
-			})
-		}
-		n.logs = append(n.logs, lg)
-	}
+	n.memory = newLog(broker.MemoryShard, n.edge, n.wakeUp)
+	n.memory.memory = memlog.New(memoryID, func(to broker.NodeID, read bool, body []byte) {
+		cfg.Engine.Send(to, readMessage(broker.MemoryShard, read, body))
+	})
 	return n
 }
 

@@ -2,7 +2,7 @@ package cluster
 
 // lookAtOwners counts the changes of the owners of the logs. Called by Run, once a tick.
 func (n *Node) lookAtOwners() {
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		owner, _, _ := lg.log.Position()
 		if owner.Node == "" || owner.Node == lg.owner {
 			continue

@@ -15,9 +15,9 @@ import (
 // beat sends a heartbeat.
 func (n *Node) beat(leaving bool) {
 	h := member.Heartbeat{
-		Name: n.cfg.Name, ID: string(n.cfg.Engine.Self()), Owns: map[int]member.Claim{}, Leaving: leaving, Clients: n.hub.Live.Load(), Version: n.cfg.Version, Reads: n.cfg.Reads,
+		Name: n.cfg.Name, ID: string(n.cfg.Engine.Self()), Owns: map[int]member.Claim{}, Leaving: leaving, Clients: n.hub.Live.Load(), Version: n.cfg.Version, Reads: n.says(),
 	}
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		o, _, state := lg.log.Position()
 		switch {
 		case lg.memory != nil:
@@ -47,7 +47,7 @@ func (n *Node) checkMajority(now time.Duration) {
 	if !changed {
 		return
 	}
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		if lg.memory != nil {
 			continue
 		}
@@ -82,7 +82,7 @@ func (n *Node) shouldTry(lg *nodeLog, now time.Duration) bool {
 
 // tryToOwn makes this node the owner of logs that nobody owns.
 func (n *Node) tryToOwn(ctx context.Context, now time.Duration) {
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		if _, _, state := lg.log.Position(); state != home.Following || lg.leading.Load() {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 // reachedHere returns what this node has applied.
 func (n *Node) reachedHere() *reached {
 	r := &reached{Sanctions: n.hub.Sanctions.Applied(), Logs: map[int]uint64{}}
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		r.Logs[lg.shard] = lg.applied()
 	}
 	return r
@@ -35,7 +35,7 @@ func (n *Node) awaitReached(ctx context.Context, r *reached) bool {
 	if n.hub.Sanctions.Await(ctx, r.Sanctions) != nil {
 		return false
 	}
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		for lg.applied() < r.Logs[lg.shard] {
 			select {
 			case <-ctx.Done():

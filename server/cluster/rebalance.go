@@ -20,7 +20,7 @@ const (
 
 // rebalance hands over the logs that another node should own. Called by Run.
 func (n *Node) rebalance(ctx context.Context, now time.Duration) {
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		_, _, state := lg.log.Position()
 		n.mu.Lock()
 		best, reaches := n.table.Best(lg.shard, now)
@@ -37,7 +37,7 @@ func (n *Node) rebalance(ctx context.Context, now time.Duration) {
 			lg.misplaced = misplaced{best, reaches, now}
 		case now-lg.misplaced.since >= patience && !lg.leading.Load():
 			lg.misplaced = misplaced{}
-			n.cfg.Log.Info("the log moves to another node", "log", lg.name(), "node", best)
+			n.cfg.Log.Info("the log moves to another node", "log", n.logs.nameOf(lg), "node", best)
 			go n.move(ctx, lg)
 		}
 	}
@@ -48,7 +48,7 @@ func (n *Node) move(ctx context.Context, lg *nodeLog) {
 	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
 	defer cancel()
 	if err := n.handOver(ctx, lg); err != nil {
-		n.cfg.Log.Warn("the log could not be handed over", "log", lg.name(), "error", err)
+		n.cfg.Log.Warn("the log could not be handed over", "log", n.logs.nameOf(lg), "error", err)
 	}
 	n.beat(false)
 }

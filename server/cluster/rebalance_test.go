@@ -18,20 +18,43 @@ import (
 // startNode starts a node that runs until the test ends.
 func startNode(t *testing.T, fake *brokertest.Fake, name string) *Node {
 	t.Helper()
-	n := New(Config{Engine: fake.Start(name), Name: name, Size: 3, Log: slog.New(slog.DiscardHandler)})
+	return startNodeWith(t, fake, name, 1)
+}
+
+// startNodeWith is startNode. If it is the first node, there are so many durable logs.
+func startNodeWith(t *testing.T, fake *brokertest.Fake, name string, logs int) *Node {
+	t.Helper()
+	n := New(Config{Engine: fake.Start(name), Name: name, Size: 3, Logs: logs, Log: slog.New(slog.DiscardHandler)})
 	n.rebalanceAfter = 100 * time.Millisecond
 	h := newHub(n)
 	go n.Run(t.Context())
-	for _, lg := range h.Logs() {
-		go lg.Run(t.Context())
-	}
 	if err := n.Start(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	for _, lg := range h.Logs() {
+		go lg.Run(t.Context())
 	}
 	return n
 }
 
-// newHub returns a hub that has joined a node, with the rooms d, which is durable, and m.
+// propose publishes in a room by a node, and waits for the answer.
+func propose(t *testing.T, n *Node, room string) (at chat.StreamPosition, e *chat.Rejection) {
+	t.Helper()
+	done := make(chan struct{})
+	n.hub.Propose(n.hub.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{}, func(of chat.StreamPosition, why *chat.Rejection) {
+		at, e = of, why
+		close(done)
+	})
+	select {
+	case <-done:
+		return at, e
+	case <-time.After(testkit.Timeout):
+		t.Fatalf("publish in %s: no answer", room)
+		panic("not reached")
+	}
+}
+
+// newHub returns a hub that has joined a node. Its rooms d... are durable.
 func newHub(n *Node) *chat.Hub {
 	log := n.cfg.Log
 	e := fanout.NewEngine(fanout.Config{Shards: 1, MaxConnections: 10, MaxMessage: 1 << 10, MaxUnsent: 1 << 20, MaxRetained: 1 << 20}, log, metrics.New(fanout.CloseLabels()))
@@ -41,7 +64,7 @@ func newHub(n *Node) *chat.Hub {
 		return o
 	}
 	h := chat.New(chat.Config{
-		Rooms: []chat.RoomOptions{room("d", true), room("m", false)}, OtherRooms: chat.RoomsOpen, HistoryBytes: 1 << 20, Cluster: true,
+		Rooms: []chat.RoomOptions{room("d*", true), room("m", false)}, OtherRooms: chat.RoomsOpen, HistoryBytes: 1 << 20, Cluster: true,
 	}, chat.Formats{}, e)
 	n.Join(h, home.Config{Engine: n.cfg.Engine, MaxBytes: 1 << 20})
 	return h
@@ -69,23 +92,14 @@ func TestALogMovesToTheBestNode(t *testing.T) {
 	t.Cleanup(fake.End)
 	a := startNode(t, fake, "a")
 	startNode(t, fake, "b")
-	owned := func(n *Node) bool { return n.logs[0].log.Owns() && n.logs[1].log.Owns() }
+	owned := func(n *Node) bool { return n.logs.all()[0].log.Owns() && n.logs.all()[1].log.Owns() }
 	publish := func(room string) chat.StreamPosition {
 		t.Helper()
-		done := make(chan chat.StreamPosition, 1)
-		a.hub.Propose(a.hub.RoomRef(room), chat.Publication{Data: []byte("1"), Form: chat.FormJSON}, chat.PublishOptions{}, func(at chat.StreamPosition, e *chat.Rejection) {
-			if e != nil {
-				t.Errorf("publish in %s: %+v", room, e)
-			}
-			done <- at
-		})
-		select {
-		case at := <-done:
-			return at
-		case <-time.After(testkit.Timeout):
-			t.Fatalf("publish in %s: no answer", room)
-			panic("not reached")
+		at, e := propose(t, a, room)
+		if e != nil {
+			t.Errorf("publish in %s: %+v", room, e)
 		}
+		return at
 	}
 	testkit.Eventually(t, "owners", func() bool { ok, _ := a.Accepts(); return ok })
 	before := map[string]chat.StreamPosition{"d": publish("d"), "m": publish("m")}

@@ -20,8 +20,8 @@ func (n *Node) receive(from broker.NodeID, b []byte) {
 
 // handle returns false if the message cannot be read.
 func (n *Node) handle(from broker.NodeID, kind byte, b []byte) bool {
-	switch kind {
-	case kindHeartbeat:
+	switch {
+	case kind == kindHeartbeat:
 		var h member.Heartbeat
 		if json.Unmarshal(b, &h) != nil || h.ID != string(from) {
 			return false
@@ -30,6 +30,10 @@ func (n *Node) handle(from broker.NodeID, kind byte, b []byte) bool {
 			n.hear(h)
 		}
 		return true
+	case n.logs.all() == nil:
+		return true // this node has no rooms yet: it gets all of that later
+	}
+	switch kind {
 	case kindCommand:
 		return n.receiveCommand(from, b)
 	case kindExecuted:
@@ -42,7 +46,7 @@ func (n *Node) handle(from broker.NodeID, kind byte, b []byte) bool {
 		return true
 	}
 	shard, size := binary.Varint(b)
-	lg := n.logOf(int(shard))
+	lg := n.logs.of(int(shard))
 	if size <= 0 || lg == nil {
 		return false
 	}
@@ -67,23 +71,13 @@ func (n *Node) handle(from broker.NodeID, kind byte, b []byte) bool {
 	return false
 }
 
-// logOf returns the log with a number, or nil.
-func (n *Node) logOf(shard int) *nodeLog {
-	for _, lg := range n.logs {
-		if lg.shard == shard {
-			return lg
-		}
-	}
-	return nil
-}
-
 // hear handles a heartbeat.
 func (n *Node) hear(h member.Heartbeat) {
 	n.links.named(broker.NodeID(h.ID), h.Name)
 	n.mu.Lock()
 	ended := n.table.Hear(h, n.now())
 	n.mu.Unlock()
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		if ended != "" {
 			lg.forget(link.Edge(ended))
 		}

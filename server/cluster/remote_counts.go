@@ -40,7 +40,7 @@ func (n *Node) endUsers(rn *remoteNode, budget int) (left int) {
 			return budget
 		}
 		n.changeCount(rn, &presenceChange{kind: changeUser, user: user})
-		if n.logs[0].log.Owns() {
+		if n.logs.all()[0].log.Owns() {
 			n.hub.NoteGone(user)
 		}
 	}

@@ -8,82 +8,21 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
-	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/cluster/member"
-	"github.com/throng-chat/throng/server/home"
 )
-
-// Join makes a hub that of the node. It has no rooms yet. cfg has the engine and the limits of both logs.
-func (n *Node) Join(h *chat.Hub, cfg home.Config) {
-	n.hub = h
-	n.closeClients = n.closeAway
-	if n.rebalanceAfter == 0 {
-		n.rebalanceAfter = rebalanceAfter
-	}
-	for _, lg := range n.logs {
-		own := cfg
-		own.Node, own.Shard = n.homeNode(lg), lg.shard
-		if lg.memory == nil {
-			lg.log = h.UseLog(own, lg.sender)
-			continue
-		}
-		own.Engine, own.MaxBytes = memoryEngine{cfg.Engine, lg.memory}, min(cfg.MaxBytes, maxMemoryLog)
-		lg.log = h.JoinCluster(string(cfg.Engine.Self()), own, lg.sender, n)
-	}
-}
-
-// homeNode returns what the home of a log needs of the cluster.
-func (n *Node) homeNode(lg *nodeLog) *home.Node {
-	no := &home.Node{
-		Name: string(n.cfg.Engine.Self()),
-		Publish: func(seq uint64, record []byte) {
-			n.cfg.Engine.Broadcast(recordMessage(lg.shard, seq, record))
-			lg.committed.Store(seq)
-			lg.bytes.Add(uint64(len(record)))
-			if _, _, state := lg.log.Position(); state == home.Opening {
-				lg.fence.Store(seq)
-			}
-		},
-		Fenced:    func(home.Owner) { lg.sender.Restart() },
-		Available: n.available,
-	}
-	if lg.memory != nil {
-		no.Available, no.Memory = func() error { return nil }, n.homeMemory(lg)
-	}
-	return no
-}
 
 // Start reads the logs, and blocks meanwhile. It waits for a majority of the nodes. Run must run.
 func (n *Node) Start(ctx context.Context) error {
 	shown := time.Now()
-	for _, lg := range n.logs {
+	if err := n.untilAvailable(ctx, &shown, n.learnLogs); err != nil {
+		return err
+	}
+	for _, lg := range n.logs.all() {
 		if lg.memory != nil {
 			n.awaitClaim(ctx, lg)
 		}
-		for {
-			err := lg.log.Follow(ctx)
-			if refused := n.refusal(); refused != nil {
-				return refused
-			}
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if !errors.Is(err, broker.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
-				return err
-			}
-			if time.Since(shown) > time.Second {
-				shown = time.Now()
-				s := n.Status()
-				n.cfg.Log.Warn("waiting for a majority of the nodes", "nodes", len(s.Nodes), "of", s.Size, "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(tick):
-			}
+		if err := n.untilAvailable(ctx, &shown, lg.log.Follow); err != nil {
+			return err
 		}
 		lg.log.Live()
 	}
@@ -92,6 +31,35 @@ func (n *Node) Start(ctx context.Context) error {
 	n.mu.Unlock()
 	n.wakeUp()
 	return nil
+}
+
+// untilAvailable repeats what fails because this node does not reach a majority. shown is the time of the last line about that.
+func (n *Node) untilAvailable(ctx context.Context, shown *time.Time, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if refused := n.refusal(); refused != nil {
+			return refused
+		}
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !errors.Is(err, broker.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if time.Since(*shown) > time.Second {
+			*shown = time.Now()
+			s := n.Status()
+			n.cfg.Log.Warn("waiting for a majority of the nodes", "nodes", len(s.Nodes), "of", s.Size, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(tick):
+		}
+	}
 }
 
 // Run sends heartbeats and requests, and makes this node an owner where it is needed, until ctx ends.
@@ -137,7 +105,7 @@ func (n *Node) Run(ctx context.Context) {
 			n.rebalance(ctx, now)
 		}
 		n.sendPresence(false)
-		for _, lg := range n.logs {
+		for _, lg := range n.logs.all() {
 			n.sendRequests(lg)
 			n.sendAnswers(lg)
 		}
@@ -146,7 +114,7 @@ func (n *Node) Run(ctx context.Context) {
 
 // repeat sends requests without progress again, and ends those that have waited for too long.
 func (n *Node) repeat(now time.Duration) {
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		lg.sender.Expire(n.hub.Clock.Now() - requestTimeout)
 		if waiting, oldest := lg.sender.Waiting(); waiting > 0 && n.hub.Clock.Now()-oldest > repeatAfter {
 			lg.sender.Restart()
@@ -156,7 +124,7 @@ func (n *Node) repeat(now time.Duration) {
 
 // resync is called when messages may be lost: the next heartbeat of each owner says what is missing, and requests are sent again.
 func (n *Node) resync() {
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		lg.sender.Restart()
 	}
 }
@@ -169,10 +137,19 @@ func (n *Node) HandOver(ctx context.Context) error {
 	n.mu.Unlock()
 	var failed error
 	n.handing.Store(true)
-	for _, lg := range n.logs {
-		if err := n.handOver(ctx, lg); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s log: %w", lg.name(), err))
-		}
+	logs := n.logs.all()
+	results := make(chan error, len(logs))
+	for _, lg := range logs { // together: publications wait until the last one has a next owner
+		go func() {
+			err := n.handOver(ctx, lg)
+			if err != nil {
+				err = fmt.Errorf("%s log: %w", n.logs.nameOf(lg), err)
+			}
+			results <- err
+		}()
+	}
+	for range logs {
+		failed = errors.Join(failed, <-results)
 	}
 	n.beat(false) // the log in memory has been left
 	if e, leads := n.cfg.Engine.(leader); leads {
@@ -199,7 +176,7 @@ func (n *Node) awaitSuccessors(ctx context.Context) {
 		live := n.table.Live(n.now())
 		n.mu.Unlock()
 		waits := false
-		for _, lg := range n.logs {
+		for _, lg := range n.logs.all() {
 			owner, _, _ := lg.log.Position()
 			waits = waits || owner.Node == string(n.cfg.Engine.Self())
 		}

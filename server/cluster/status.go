@@ -73,16 +73,16 @@ func (n *Node) Status() Status {
 	if gone := s.Size - len(s.Nodes); gone > 0 {
 		s.Missing = append(s.Missing, fmt.Sprintf("%d of %d nodes", gone, s.Size))
 	}
-	for _, lg := range n.logs {
+	for _, lg := range n.logs.all() {
 		owner, last, state := lg.log.Position()
-		l := LogStatus{Name: lg.name(), Owner: names[owner.Node], Term: owner.Term, State: state.String(), Applied: last, Owned: state == home.Ready}
+		l := LogStatus{Name: n.logs.nameOf(lg), Owner: names[owner.Node], Term: owner.Term, State: state.String(), Applied: last, Owned: state == home.Ready}
 		if owner.Node == string(n.cfg.Engine.Self()) && !l.Owned {
 			l.Owner = "" // this node was the owner, and does not know the next one
 		}
 		l.Waiting, _ = lg.sender.Waiting()
 		l.Lag, l.Gaps, l.Resent, l.Changes, l.Bytes = lg.lag(last), lg.log.Gaps(), lg.sender.Resent(), lg.changes.Load(), lg.bytes.Load()
 		if lg.memory == nil {
-			l.addReplicas(n.cfg.Engine)
+			l.addReplicas(n.cfg.Engine, lg.shard)
 			s.Missing = append(s.Missing, l.missing()...)
 		}
 		s.Logs = append(s.Logs, l)
@@ -100,13 +100,13 @@ func (n *Node) Status() Status {
 type storer interface{ Stored() []broker.StoredLog }
 
 // addReplicas adds what the engine saw last of the replicas of a log.
-func (ls *LogStatus) addReplicas(e broker.Engine) {
+func (ls *LogStatus) addReplicas(e broker.Engine, shard int) {
 	of, knows := e.(storer)
 	if !knows {
 		return
 	}
 	for _, stored := range of.Stored() {
-		if stored.Shard != 0 {
+		if stored.Shard != shard {
 			continue
 		}
 		ls.Wanted = stored.Wanted
@@ -148,14 +148,6 @@ func (s *Status) MissingReplicas() (n int) {
 		n += max(0, l.Wanted-current)
 	}
 	return n
-}
-
-// name returns the name of a log for operators.
-func (lg *nodeLog) name() string {
-	if lg.shard < 0 {
-		return "memory"
-	}
-	return "durable"
 }
 
 // Unread returns the number of messages of other nodes that this node could not read.

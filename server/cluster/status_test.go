@@ -37,7 +37,7 @@ func TestTheStatusNamesMissingReplicas(t *testing.T) {
 		"not looked at so far": {},
 	} {
 		l := LogStatus{Name: "durable"}
-		l.addReplicas(storingEngine{logs: c.logs})
+		l.addReplicas(storingEngine{logs: c.logs}, 0)
 		s := Status{Logs: []LogStatus{l}}
 		if got := l.missing(); !slices.Equal(got, c.missing) || s.MissingReplicas() != c.count {
 			t.Errorf("%s: got %q and %d, want %q and %d", name, got, s.MissingReplicas(), c.missing, c.count)

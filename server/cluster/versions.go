@@ -12,14 +12,22 @@ import (
 // isReadable reports whether the nodes of two versions work together.
 func isReadable(one, other int) bool { return one-other <= 1 && other-one <= 1 }
 
+// says returns the version that the heartbeats of this node say.
+func (n *Node) says() int {
+	if len(n.logs.all()) > 2 && isReadable(n.cfg.Reads, logsVersion) {
+		return logsVersion
+	}
+	return n.cfg.Reads
+}
+
 // admits reports whether a node that has sent a heartbeat may be a member.
 func (n *Node) admits(h *member.Heartbeat) bool {
 	version := versionOf(h)
-	if isReadable(version, n.cfg.Reads) {
+	if isReadable(version, n.says()) {
 		return true
 	}
 	err := fmt.Errorf("node %q (throng %s) has version %d of the messages between nodes, and this node has version %d: versions differ by 1 at most. Replace all nodes by the versions between, one after another",
-		h.Name, h.Version, version, n.cfg.Reads)
+		h.Name, h.Version, version, n.says())
 	n.mu.Lock()
 	again := n.refused.seen[h.ID]
 	n.refused.seen[h.ID] = true

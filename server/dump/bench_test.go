@@ -5,6 +5,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/record"
 )
 
@@ -41,7 +42,7 @@ func BenchmarkImport(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		if _, err := Import(b.Context(), &testLog{id: "log"}, nil, nil, bytes.NewReader(lines.Bytes())); err != nil {
+		if _, err := Import(b.Context(), []broker.Log{&testLog{id: "log"}}, nil, nil, bytes.NewReader(lines.Bytes())); err != nil {
 			b.Fatal(err)
 		}
 	}

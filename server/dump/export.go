@@ -23,6 +23,19 @@ type Exported struct {
 	Skipped      int // publications without a line, because of their problem
 }
 
+// add adds the result of another log. First and Last, the numbers of its records, mean nothing for several logs.
+func (total *Exported) add(other *Exported) {
+	total.Records += other.Records
+	total.Entries += other.Entries
+	total.Bytes += other.Bytes
+	total.Damaged += other.Damaged
+	total.Publications += other.Publications
+	total.Redacted += other.Redacted
+	total.Values += other.Values
+	total.Cleared += other.Cleared
+	total.Skipped += other.Skipped
+}
+
 // exporter writes the lines of a log.
 type exporter struct {
 	Exported

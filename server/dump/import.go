@@ -26,13 +26,17 @@ type Imported struct {
 	Gaps         int // places where the offsets of a room have a gap: its history begins after the last one
 }
 
-// Import stores lines of an export in a log. Offsets, times, publishers and keys stay; the epochs are new ones, also those of read markers. A room that the log knows, or a
+// Import stores lines of an export in the logs of a server: each room in its log (record.LogOf). Offsets, times, publishers and keys stay; the epochs are new ones, also those of read markers. A room that the log knows, or a
 // line that is not valid, makes it store nothing: all lines are read once before. After an error of the log, the lines of the result are
 // stored; the error names the last of them. checkKey returns why a server could not use the value of a key; nil for no check.
-func Import(ctx context.Context, log broker.Log, tables Tables, checkKey func(key string, value []byte) error, in io.ReadSeeker) (Imported, error) {
-	im := importer{log: log, existing: newPositions(), values: newRemovals(), tables: importedTables{to: tables, checkKey: checkKey}}
-	if err := im.readLog(ctx); err != nil {
-		return im.Imported, err
+func Import(ctx context.Context, logs []broker.Log, tables Tables, checkKey func(key string, value []byte) error, in io.ReadSeeker) (Imported, error) {
+	im := importer{existing: newPositions(), values: newRemovals(), tables: importedTables{to: tables, checkKey: checkKey}}
+	for _, log := range logs {
+		to := &importLog{log: log}
+		im.logs = append(im.logs, to)
+		if err := im.readLog(ctx, to); err != nil {
+			return im.Imported, err
+		}
 	}
 	now := uint64(time.Now().UnixMilli())
 	for _, store := range []bool{false, true} {
@@ -53,23 +57,31 @@ func Import(ctx context.Context, log broker.Log, tables Tables, checkKey func(ke
 // importer stores lines.
 type importer struct {
 	Imported
-	log        broker.Log
-	existing   *positions // rooms of the log
-	values     *removals  // values of the log
-	generation uint64     // the largest of the log
-	term       uint64
-	last       uint64 // number of the newest record
-	store      bool   // otherwise the lines are checked only
+	logs       []*importLog
+	existing   *positions // rooms of the logs
+	values     *removals  // values of the logs
+	generation uint64     // the largest of the logs
+	store      bool       // otherwise the lines are checked only
 	rooms      *importedRooms
 	tables     importedTables
 	checked    *importedRooms // all rooms of the lines, after they are checked; nil before
-	writer     record.Writer
-	writing    Imported // with the lines in writer
-	line       int      // number of the line that is read
+	writing    Imported       // with the lines in the writers
+	line       int            // number of the line that is read
 }
 
-// readLog reads which rooms the log has.
-func (im *importer) readLog(ctx context.Context) error {
+// importLog is one of the logs.
+type importLog struct {
+	log    broker.Log
+	term   uint64
+	last   uint64 // number of the newest record
+	writer record.Writer
+}
+
+// logOf returns the log of a room.
+func (im *importer) logOf(room string) *importLog { return im.logs[record.LogOf(room, len(im.logs))] }
+
+// readLog reads which rooms a log has.
+func (im *importer) readLog(ctx context.Context, from *importLog) error {
 	s := scan{problem: func(Problem) {}, entry: func(at place, e *record.Entry) error {
 		im.generation = max(im.generation, e.Generation)
 		im.existing.apply(e)
@@ -78,7 +90,7 @@ func (im *importer) readLog(ctx context.Context) error {
 		}
 		return nil
 	}}
-	if err := s.run(ctx, im.log); err != nil {
+	if err := s.run(ctx, from.log); err != nil {
 		return err
 	}
 	switch {
@@ -87,7 +99,7 @@ func (im *importer) readLog(ctx context.Context) error {
 	case im.existing.over > 0:
 		return fmt.Errorf("the log has more than %d rooms: import into an empty directory", MaxRooms)
 	}
-	im.term, im.last = s.term, s.Last
+	from.term, from.last = s.term, s.Last
 	return nil
 }
 
@@ -161,7 +173,7 @@ func (im *importer) value(ctx context.Context, e *record.Entry) error {
 		return fmt.Errorf("line %d: room %q: key %q has a value in the data directory: import into an empty directory, or remove the line", im.line, e.Room, e.Key)
 	}
 	if im.checked != nil {
-		from, to := im.checked.epochs(e.Room, im.log.ID())
+		from, to := im.checked.epochs(e.Room, im.logOf(e.Room).log.ID())
 		e.Data = chat.MoveMarker(e.Room, e.Key, e.Data, from, to)
 	}
 	if err := im.add(ctx, e); err != nil {
@@ -172,14 +184,15 @@ func (im *importer) value(ctx context.Context, e *record.Entry) error {
 	return nil
 }
 
-// add adds an entry to the record, and stores the record first if it is full.
+// add adds an entry to the record of its log, and stores the records first if that one is full.
 func (im *importer) add(ctx context.Context, e *record.Entry) error {
-	if im.writer.Len() == 0 {
-		if err := im.writer.Add(&record.Entry{Kind: record.Fence, UnixMilli: time.Now().UnixMilli()}); err != nil {
+	w := &im.logOf(e.Room).writer
+	if w.Len() == 0 {
+		if err := w.Add(&record.Entry{Kind: record.Fence, UnixMilli: time.Now().UnixMilli()}); err != nil {
 			return err
 		}
 	}
-	err := im.writer.Add(e)
+	err := w.Add(e)
 	if errors.Is(err, record.ErrFull) {
 		if err := im.flush(ctx); err != nil {
 			return err
@@ -192,26 +205,35 @@ func (im *importer) add(ctx context.Context, e *record.Entry) error {
 	return nil
 }
 
-// flush stores the record.
+// flush stores the records of all logs.
 func (im *importer) flush(ctx context.Context) error {
-	defer im.writer.Reset()
-	if !im.store {
-		return nil
-	}
-	if im.writer.Len() > 0 {
-		im.term++
-		result := make(chan error, 1)
-		im.log.Append(im.last, bytes.Clone(im.writer.Seal(record.Header{Term: im.term, Expected: im.last})), func(err error) { result <- err })
-		select {
-		case err := <-result:
-			if err != nil {
+	for _, to := range im.logs {
+		if im.store && to.writer.Len() > 0 {
+			if err := to.flush(ctx); err != nil {
 				return fmt.Errorf("store the lines after the first %d: %w", im.Lines, err)
 			}
-		case <-ctx.Done():
-			return fmt.Errorf("store the lines after the first %d: %w", im.Lines, ctx.Err())
 		}
-		im.last++
+		to.writer.Reset()
 	}
-	im.Imported = im.writing
+	if im.store {
+		im.Imported = im.writing
+	}
+	return nil
+}
+
+// flush stores the record.
+func (to *importLog) flush(ctx context.Context) error {
+	to.term++
+	result := make(chan error, 1)
+	to.log.Append(to.last, bytes.Clone(to.writer.Seal(record.Header{Term: to.term, Expected: to.last})), func(err error) { result <- err })
+	select {
+	case err := <-result:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	to.last++
 	return nil
 }

@@ -23,7 +23,7 @@ func TestAnImportedLogHasTheLinesOfTheExport(t *testing.T) {
 	tl.append(t, e)
 	lines, _, _ := export(t, tl)
 	to := &testLog{id: "other"}
-	im, err := Import(t.Context(), to, nil, nil, strings.NewReader(lines+"\n  \n"))
+	im, err := Import(t.Context(), []broker.Log{to}, nil, nil, strings.NewReader(lines+"\n  \n"))
 	if err != nil || im.Lines != strings.Count(lines, "\n") || im.Rooms != 3 || im.Gaps != 0 {
 		t.Fatalf("got %+v, %v", im, err)
 	}
@@ -77,7 +77,7 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 		{good + strings.Repeat("x", MaxLine+1), "line 3: longer than 8388608 bytes"},
 	} {
 		tl := wholeLog(t)
-		im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(c.lines))
+		im, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(c.lines))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%.100s: got %v, want %q", c.lines, err, c.want)
 		}
@@ -90,7 +90,7 @@ func TestALineThatCannotBeImportedStopsAllOfThem(t *testing.T) {
 func TestAGapBeginsAHistoryAnew(t *testing.T) {
 	t.Parallel()
 	tl := &testLog{id: "log"}
-	im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(jsonLine("a", 1, 1, "")+jsonLine("a", 1, 5, "")+jsonLine("a", 1, 6, "")))
+	im, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(jsonLine("a", 1, 1, "")+jsonLine("a", 1, 5, "")+jsonLine("a", 1, 6, "")))
 	if err != nil || im.Gaps != 1 || im.Publications != 3 {
 		t.Fatalf("got %+v, %v", im, err)
 	}
@@ -106,7 +106,7 @@ func TestAGapBeginsAHistoryAnew(t *testing.T) {
 func TestPublicationsWithoutATimeAreCounted(t *testing.T) {
 	t.Parallel()
 	lines := `{"room":"a","offset":1,"data":1}` + "\n" + `{"room":"a","offset":2,"data":1,"time":5}` + "\n"
-	im, err := Import(t.Context(), &testLog{id: "log"}, nil, nil, strings.NewReader(lines))
+	im, err := Import(t.Context(), []broker.Log{&testLog{id: "log"}}, nil, nil, strings.NewReader(lines))
 	if err != nil || im.Untimed != 1 || im.Publications != 2 {
 		t.Errorf("got %+v, %v, want two publications, one without a time", im, err)
 	}
@@ -121,7 +121,7 @@ func TestAFullDiskNamesTheLinesThatAreStored(t *testing.T) {
 	for i := range uint64(7) { // two in a record
 		lines.WriteString(jsonLine("new", 1, i+1, big))
 	}
-	im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(lines.String()))
+	im, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(lines.String()))
 	if !errors.Is(err, broker.ErrFull) || !strings.HasPrefix(err.Error(), "store the lines after the first 4: ") || im.Lines != 4 || len(tl.records) != 8 {
 		t.Errorf("got %+v, %v, %d records", im, err, len(tl.records))
 	}
@@ -131,7 +131,7 @@ func TestADamagedLogIsNotImportedInto(t *testing.T) {
 	t.Parallel()
 	tl := wholeLog(t)
 	tl.records[2][9] ^= 1
-	if _, err := Import(t.Context(), tl, nil, nil, strings.NewReader(jsonLine("new", 1, 1, ""))); err == nil || !strings.Contains(err.Error(), "1 damaged records") {
+	if _, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(jsonLine("new", 1, 1, ""))); err == nil || !strings.Contains(err.Error(), "1 damaged records") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestADamagedLogIsNotImportedInto(t *testing.T) {
 func TestAnImportFencesTheOwnerOfTheLog(t *testing.T) {
 	t.Parallel()
 	tl := wholeLog(t)
-	if _, err := Import(t.Context(), tl, nil, nil, strings.NewReader(jsonLine("new", 1, 1, ""))); err != nil {
+	if _, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(jsonLine("new", 1, 1, ""))); err != nil {
 		t.Fatal(err)
 	}
 	h, r, err := record.Open(tl.records[6])

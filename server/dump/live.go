@@ -23,35 +23,47 @@ type Summary struct {
 // ErrTrimmed: the server has removed records during the export. It has stored again what only they had, behind the records that are exported.
 var ErrTrimmed = errors.New("the server has removed old records meanwhile: export again")
 
-// ExportLive writes what Export and ExportTables write, for an engine that a server uses: the log as it is at the begin. The log of the server is not
-// changed. The error is in the summary as well.
-func ExportLive(ctx context.Context, engine broker.Engine, shard int, keys bool, out io.Writer) (sum Summary, err error) {
+// ExportLive writes what Export and ExportTables write, for an engine that a server uses: the logs as they are at the begin, one after another. The logs of
+// the server are not changed. The error is in the summary as well.
+func ExportLive(ctx context.Context, engine broker.Engine, keys bool, out io.Writer) (sum Summary, err error) {
 	defer func() {
 		if err != nil {
 			sum.Error = err.Error()
 		}
 	}()
-	log, err := engine.Open(ctx, shard)
+	count, err := engine.Logs(ctx, 1)
 	if err != nil {
 		return sum, err
 	}
-	defer log.Close()
+	var logs []*snapshot
+	for shard := range count {
+		log, err := engine.Open(ctx, shard)
+		if err != nil {
+			return sum, err
+		}
+		defer log.Close()
+		first, last, err := log.Extent(ctx)
+		if err != nil {
+			return sum, fmt.Errorf("read the extent of log %d: %w", shard, err)
+		}
+		logs = append(logs, &snapshot{log, first, last})
+	}
 	problem := func(text string) {
 		if len(sum.Problems) < maxNamed {
 			sum.Problems = append(sum.Problems, text)
 		}
 	}
-	first, last, err := log.Extent(ctx)
-	if err != nil {
-		return sum, fmt.Errorf("read the extent of the log: %w", err)
+	for _, log := range logs {
+		ex, err := Export(ctx, log, out, func(p Problem) { problem(p.String()) })
+		sum.Exported.add(&ex)
+		if now, _, extentErr := log.Log.Extent(ctx); extentErr != nil || now != log.first {
+			return sum, errors.Join(err, extentErr, ErrTrimmed)
+		}
+		if err != nil {
+			return sum, err
+		}
 	}
-	sum.Exported, err = Export(ctx, &snapshot{log, first, last}, out, func(p Problem) { problem(p.String()) })
-	if now, _, extentErr := log.Extent(ctx); extentErr != nil || now != first {
-		return sum, errors.Join(err, extentErr, ErrTrimmed)
-	}
-	if err == nil {
-		sum.Tables, err = ExportTables(ctx, engine, keys, out, problem)
-	}
+	sum.Tables, err = ExportTables(ctx, engine, keys, out, problem)
 	return sum, err
 }
 

@@ -44,7 +44,7 @@ func exportLive(t *testing.T, log *growingLog) (lines string, sum Summary, err e
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	sum, err = ExportLive(t.Context(), growingEngine{engine, log}, 0, true, &out)
+	sum, err = ExportLive(t.Context(), growingEngine{engine, log}, true, &out)
 	return out.String(), sum, err
 }
 

@@ -17,7 +17,7 @@ func TestAnImportedSanctionEnds(t *testing.T) {
 	t.Cleanup(fake.End)
 	node := fake.Start("a")
 	line := fmt.Sprintf(`{"kind":"sanction","data":{"v":1,"kind":"mute","user":"eve","until":%d}}`, time.Now().Add(time.Hour).UnixMilli())
-	im, err := Import(t.Context(), &testLog{id: "log"}, node, nil, strings.NewReader(line))
+	im, err := Import(t.Context(), []broker.Log{&testLog{id: "log"}}, node, nil, strings.NewReader(line))
 	if err != nil || im.Sanctions != 1 || im.Lines != 1 {
 		t.Fatalf("got %+v, %v; want one sanction", im, err)
 	}
@@ -58,13 +58,13 @@ func TestASanctionThatTheServerWouldNotMakeStopsTheImport(t *testing.T) {
 		`{"v":1,"kind":"slow_mode","room":"a","pause":9223372036854775807}`:           "pause: must be 1 to",
 		`{"v":1,"kind":"slow_mode","room":"a","pause":86400001,"until":99999}`:        "pause: must be 1 to",
 	} {
-		im, err := Import(t.Context(), &testLog{id: "log"}, node, nil, strings.NewReader(good+`{"kind":"sanction","data":`+data+`}`))
+		im, err := Import(t.Context(), []broker.Log{&testLog{id: "log"}}, node, nil, strings.NewReader(good+`{"kind":"sanction","data":`+data+`}`))
 		if err == nil || !strings.HasPrefix(err.Error(), "line 2: sanction: data: "+want) || im.Lines != 0 {
 			t.Errorf("%s: got %+v, %v; want %q", data, im, err, want)
 		}
 	}
 	unusable := func(key string, value []byte) error { return fmt.Errorf("%s is %s", key, value) }
-	im, err := Import(t.Context(), &testLog{id: "log"}, node, unusable, strings.NewReader(good+`{"kind":"key","key":"guest","data":5}`))
+	im, err := Import(t.Context(), []broker.Log{&testLog{id: "log"}}, node, unusable, strings.NewReader(good+`{"kind":"key","key":"guest","data":5}`))
 	if err == nil || err.Error() != "line 2: key: guest is 5" || im.Lines != 0 {
 		t.Errorf("a key: got %+v, %v", im, err)
 	}

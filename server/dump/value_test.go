@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/record"
 )
@@ -33,7 +34,7 @@ func TestAnExportHasTheNewestValues(t *testing.T) {
 		t.Errorf("got %+v, want 10 changes of values", rep)
 	}
 	to := &testLog{id: "other"}
-	im, err := Import(t.Context(), to, nil, nil, strings.NewReader(lines))
+	im, err := Import(t.Context(), []broker.Log{to}, nil, nil, strings.NewReader(lines))
 	if err != nil || im.Values != 4 || im.Publications != 1 || im.Lines != 5 {
 		t.Fatalf("got %+v, %v", im, err)
 	}
@@ -57,12 +58,12 @@ func TestALineOfAValueIsChecked(t *testing.T) {
 		{`{"room":"","offset":1,"data":1}`, `line 1: room "": must have 1 to`},
 		{`{"kind":"value","room":"a","key":"m/ann","data":1}`, `line 1: room "a": key "m/ann" has a value in the data directory`},
 	} {
-		im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(c.line))
+		im, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(c.line))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) || im.Lines != 0 || len(tl.records) != 1 {
 			t.Errorf("%.80s: got %v, %d records, want %q", c.line, err, len(tl.records), c.want)
 		}
 	}
-	if im, err := Import(t.Context(), tl, nil, nil, strings.NewReader(`{"kind":"value","room":"a","key":"m/bob","data":"member"}`)); err != nil || im.Values != 1 {
+	if im, err := Import(t.Context(), []broker.Log{tl}, nil, nil, strings.NewReader(`{"kind":"value","room":"a","key":"m/bob","data":"member"}`)); err != nil || im.Values != 1 {
 		t.Errorf("another key of the room: got %+v, %v", im, err)
 	}
 }

@@ -42,6 +42,7 @@ type Fake struct {
 	runs                int           // nodes that were ever started
 	nodes               []*node       // in the order of their starts
 	records             map[int]*shard
+	logs                int // of durable rooms; 0: one
 	tables              map[string]*tableData
 	calls               []func() // of done, in order, for the appends of closed logs
 	lost                uint64   // damaged records that replays have reported

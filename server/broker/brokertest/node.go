@@ -29,6 +29,30 @@ type message struct {
 
 func (n *node) Self() broker.NodeID { return n.id }
 
+func (n *node) Logs(ctx context.Context, wanted int) (int, error) {
+	f := n.fake
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.readableLocked(ctx, n); err != nil {
+		return 0, err
+	}
+	if f.records[0] == nil {
+		f.shardLocked(0)
+		f.logs = wanted
+	}
+	return max(f.logs, 1), nil
+}
+
+// shardLocked returns the records of a log. Its first call creates it.
+func (f *Fake) shardLocked(number int) *shard {
+	s := f.records[number]
+	if s == nil {
+		s = &shard{id: f.newIDLocked(), first: 1}
+		f.records[number] = s
+	}
+	return s
+}
+
 func (n *node) Open(ctx context.Context, number int) (broker.Log, error) {
 	f := n.fake
 	f.mu.Lock()
@@ -36,11 +60,7 @@ func (n *node) Open(ctx context.Context, number int) (broker.Log, error) {
 	if err := f.readableLocked(ctx, n); err != nil {
 		return nil, err
 	}
-	s := f.records[number]
-	if s == nil {
-		s = &shard{id: f.newIDLocked(), first: 1}
-		f.records[number] = s
-	}
+	s := f.shardLocked(number)
 	l := &fakeLog{node: n, shard: s}
 	n.logs = append(n.logs, l)
 	return l, nil

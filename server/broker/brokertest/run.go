@@ -22,6 +22,7 @@ var cases = []struct {
 	{"AReplayEndsWithTheErrorOfItsFunction", replayEnds},
 	{"AReplayBesideAppendsHasNoHole", replayBesideAppends},
 	{"LogsOfShardsAreIndependent", logsAreIndependent},
+	{"TheFirstLogHasTheNumberOfLogs", numberOfLogs},
 	{"OfTwoOwnersOneGetsEachNumber", oneOwnerWins},
 	{"AnEarlierOwnerIsFenced", earlierOwnerIsFenced},
 	{"DoneIsCalledOnceInOrder", doneOnceInOrder},

@@ -91,6 +91,22 @@ func replayBesideAppends(t testing.TB, c Config) {
 	wantRecords(t, reader, records)
 }
 
+// numberOfLogs: the first call decides, and a log that Open has created is the only one.
+func numberOfLogs(t testing.TB, c Config) {
+	e := c.Start(t)
+	openLog(t, e, 1)
+	for _, wanted := range []int{4, 1, 2} {
+		if got, err := e.Logs(within(t), wanted); err != nil || got != 4 {
+			t.Errorf("Logs(%d): got %d, %v; want the 4 of the first call", wanted, got, err)
+		}
+	}
+	stop(t, e)
+	e = c.Start(t)
+	if got, err := e.Logs(within(t), 1); err != nil || got != 4 {
+		t.Errorf("after a restart: got %d logs, %v; want 4", got, err)
+	}
+}
+
 func logsAreIndependent(t testing.TB, c Config) {
 	e := c.Start(t)
 	a, b := openLog(t, e, 0), openLog(t, e, 1)

@@ -86,6 +86,20 @@ func (e *engine) running(ctx context.Context) (*instance, error) {
 	return e.instance, nil
 }
 
+func (e *engine) Logs(ctx context.Context, wanted int) (int, error) {
+	i, err := e.running(ctx)
+	if err != nil {
+		return 0, err
+	}
+	both, cancel := i.with(ctx)
+	defer cancel()
+	stream, _, err := i.logStream(both, 0, wanted)
+	if err != nil {
+		return 0, i.explain(ctx, "number of logs", err)
+	}
+	return logsOf(stream.CachedInfo().Config)
+}
+
 func (e *engine) Open(ctx context.Context, shard int) (broker.Log, error) {
 	i, err := e.running(ctx)
 	if err != nil {
@@ -93,7 +107,7 @@ func (e *engine) Open(ctx context.Context, shard int) (broker.Log, error) {
 	}
 	both, cancel := i.with(ctx)
 	defer cancel()
-	stream, id, err := i.logStream(both, shard)
+	stream, id, err := i.logStream(both, shard, 1)
 	if err == nil {
 		err = e.checkMark(both, i, stream, id)
 	}

@@ -26,11 +26,19 @@ func (e *engine) StepDown(ctx context.Context) error {
 		streams = append(streams, name)
 	}
 	e.mu.Unlock()
+	results := make(chan error, len(streams))
+	for _, stream := range streams { // together: publications wait until the last one has a leader
+		go func() {
+			if i.server.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream) {
+				results <- i.explain(ctx, "step down as the leader of "+stream, i.stepDown(ctx, stream))
+				return
+			}
+			results <- nil
+		}()
+	}
 	var failed error
-	for _, stream := range streams {
-		if i.server.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream) {
-			failed = errors.Join(failed, i.explain(ctx, "step down as the leader of "+stream, i.stepDown(ctx, stream)))
-		}
+	for range streams {
+		failed = errors.Join(failed, <-results)
 	}
 	return failed
 }

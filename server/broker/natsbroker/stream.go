@@ -7,16 +7,36 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/throng-chat/throng/server/broker"
 )
 
-const idKey = "throng-id" // of the metadata of a stream
+// Keys of the metadata of a stream.
+const (
+	idKey   = "throng-id"
+	logsKey = "throng-logs" // number of the logs, in that of log 0; without it there is one
+)
 
-// logStream opens the stream of a log, or creates it with a new identity.
-func (i *instance) logStream(ctx context.Context, shard int) (stream jetstream.Stream, id string, err error) {
+// logsOf returns the number of logs that the stream of log 0 says.
+func logsOf(c jetstream.StreamConfig) (int, error) {
+	text := c.Metadata[logsKey]
+	if text == "" {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > broker.MaxLogs {
+		return 0, fmt.Errorf("stream %s: %s is %q: allowed are 1 to %d logs; another version of throng may have created it", c.Name, logsKey, text, broker.MaxLogs)
+	}
+	return n, nil
+}
+
+// logStream opens the stream of a log, or creates it with a new identity. logs is the number of logs of new data.
+func (i *instance) logStream(ctx context.Context, shard, logs int) (stream jetstream.Stream, id string, err error) {
 	number := fmt.Sprint(shard)
 	want := jetstream.StreamConfig{
 		Name:     fmt.Sprintf("THRONG_%s_LOG_%s", i.options.Cluster, number),
@@ -25,6 +45,9 @@ func (i *instance) logStream(ctx context.Context, shard int) (stream jetstream.S
 		MaxMsgSize: maxMessage, MaxAge: i.options.MaxAge, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1,
 		Duplicates: 100 * time.Millisecond, AllowDirect: true, DenyDelete: true,
 		Metadata: map[string]string{idKey: rand.Text()},
+	}
+	if logs > 1 {
+		want.Metadata[logsKey] = strconv.Itoa(logs)
 	}
 	stream, err = i.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -3,7 +3,7 @@
 //
 // A node without a heartbeat for SuspectAfter is suspect: it does not count until its next heartbeat. The owner of a log is decided by the log itself
 // (package home), or by its term if it is in memory (package memlog): this package only decides who tries. That is the live node that says that it owns the log, with the newest term; without one the
-// best of the live nodes by a hash of its name and the log (rendezvous), so that the logs are spread over the nodes and move little.
+// best of the live nodes by a hash of its name and the log (rendezvous), with an even part of the durable logs for each, so that the logs move little.
 //
 // A partial partition: two nodes receive no heartbeats of each other, and both receive those of a third node. A heartbeat lists the nodes that its sender
 // hears, and the number of them that hear the sender: its reach. A node does not try if a node with a greater reach is ready. An owner hands its logs
@@ -75,16 +75,18 @@ type Member struct {
 type Table struct {
 	self    string // name of this node
 	size    int    // nodes of the cluster; 0: not known, and who is cut off decides instead of a majority
+	logs    int    // of durable rooms
 	cut     bool   // this node is cut off; only with size 0
 	started time.Duration
-	left    time.Duration      // when a node has left, or has handed a log over
-	heirs   map[int]heir       // of the logs in memory that were left
-	members map[string]*Member // by name, without this node
+	left    time.Duration         // when a node has left, or has handed a log over
+	unowned map[int]time.Duration // since when ShouldTry has found no owner of a durable log
+	heirs   map[int]heir          // of the logs in memory that were left
+	members map[string]*Member    // by name, without this node
 }
 
 // New returns a table of a cluster of size nodes. 0: their number is not known, because an external storage has the majority that counts.
 func New(self string, size int, now time.Duration) *Table {
-	return &Table{self: self, size: size, started: now, members: map[string]*Member{}, heirs: map[int]heir{}}
+	return &Table{self: self, size: size, started: now, members: map[string]*Member{}, heirs: map[int]heir{}, unowned: map[int]time.Duration{}}
 }
 
 // Hear handles a heartbeat. ended is the run that has ended, if the node has another one now, or is leaving.
@@ -128,6 +130,9 @@ func (t *Table) Members() []Member {
 	return all
 }
 
+// UseLogs notes the number of durable logs.
+func (t *Table) UseLogs(n int) { t.logs = n }
+
 // Cut notes whether this node is cut off from the storage of a cluster of size 0.
 func (t *Table) Cut(off bool) { t.cut = off && t.size == 0 }
 
@@ -154,18 +159,28 @@ func (t *Table) FreshMajority(now time.Duration) bool {
 func (t *Table) Size() int { return t.size }
 
 // ShouldTry reports whether this node should try to own a log: it has a majority, nobody who is alive owns the log, and it is the best of the nodes that could.
-// Nobody tries before the heartbeats of the others had the time to arrive.
+// Nobody tries before the heartbeats of the others had the time to arrive. Nodes that do not hear the same nodes may each take another one for the best: if
+// nobody owns the log for AloneAfter, the first one by rank tries as well, and there is always one.
 func (t *Table) ShouldTry(log int, now time.Duration) bool {
-	if now-t.started < SuspectAfter || !t.HasMajority(now) {
+	if now-t.started < SuspectAfter || !t.HasMajority(now) || t.isOwned(log, now) {
+		delete(t.unowned, log)
 		return false
 	}
-	mine := t.rank(log, now)
-	for _, m := range t.Live(now) {
-		if _, owns := m.Owns[log]; owns || m.Ready && m.rankOf(log, mine).compare(mine) > 0 {
-			return false
-		}
+	since, waits := t.unowned[log]
+	if !waits {
+		since, t.unowned[log] = now, now
 	}
+	best, _ := t.Best(log, now)
+	if best != t.self && (now-since < AloneAfter || t.first(log, now) != t.self) {
+		return false
+	}
+	delete(t.unowned, log)
 	return true
+}
+
+// isOwned reports whether a node that is alive owns a log.
+func (t *Table) isOwned(log int, now time.Duration) bool {
+	return slices.ContainsFunc(t.Live(now), func(m Member) bool { _, owns := m.Owns[log]; return owns })
 }
 
 // ShouldTryMemory reports whether this node should try to own a log in memory, of which it has a copy: nobody who is alive owns it, and this copy has the

@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ func TestOneNodeTriesToOwnALog(t *testing.T) {
 	for _, self := range names {
 		table := New(self, len(names), 0)
 		heard(table, start, names...)
+		table.UseLogs(300)
 		tables = append(tables, table)
 	}
 	count := make([]int, len(names))
@@ -39,8 +41,8 @@ func TestOneNodeTriesToOwnALog(t *testing.T) {
 		}
 	}
 	for i, n := range count {
-		if n < 60 {
-			t.Errorf("node %s tries to own %d of 300 logs, want about 100", names[i], n)
+		if n != 100 {
+			t.Errorf("node %s tries to own %d of 300 logs, want 100", names[i], n)
 		}
 	}
 }
@@ -241,4 +243,104 @@ func TestTheHeirOfALogContinuesIt(t *testing.T) {
 	if b.ShouldTryMemory(0, Copy{Term: 6, Last: 5}, start) != b.ShouldTryMemory(0, mine, start) {
 		t.Error("a copy that is behind counts the heir in another way")
 	}
+}
+
+// The durable logs are shared out evenly, whatever the names of the nodes. All nodes agree.
+func TestLogsAreSharedOut(t *testing.T) {
+	t.Parallel()
+	for seed := range 50 {
+		var tables []*Table
+		names := []string{fmt.Sprint("a", seed), fmt.Sprint("b", seed), fmt.Sprint("node-", seed)}
+		for _, self := range names {
+			table := New(self, len(names), 0)
+			table.UseLogs(4)
+			for _, name := range names {
+				table.Hear(Heartbeat{Name: name, ID: name, Ready: true}, 0)
+			}
+			tables = append(tables, table)
+		}
+		has := map[string]int{}
+		for log := range 4 {
+			best, _ := tables[0].Best(log, 0)
+			has[best]++
+			for _, table := range tables {
+				if other, _ := table.Best(log, 0); other != best {
+					t.Errorf("log %d: %s or %s, want one", log, best, other)
+				}
+			}
+		}
+		if len(has) != 3 || slices.Max(slices.Collect(maps.Values(has))) != 2 {
+			t.Errorf("nodes %v have %v of 4 logs, want one or two each", names, has)
+		}
+	}
+}
+
+// Nodes that reach fewer nodes get no log: those that all others reach share the logs out.
+func TestLogsAreSharedOutAmongTheNodesThatAllReach(t *testing.T) {
+	t.Parallel()
+	hears := map[string][]string{"a": {"c", "d"}, "b": {"c", "d"}, "c": {"a", "b", "d"}, "d": {"a", "b", "c"}}
+	for name, table := range tablesOf(hears) {
+		has := map[string]int{}
+		for log := range 4 {
+			best, reaches := table.Best(log, start)
+			if has[best]++; reaches != (name < "c") {
+				t.Errorf("log %d: the best node for %s reaches more: %t", log, name, reaches)
+			}
+		}
+		if has["c"] != 2 || has["d"] != 2 {
+			t.Errorf("for %s the logs are shared out as %v, want two for c and two for d", name, has)
+		}
+	}
+}
+
+// In a ring each node hears two of the three others, so the nodes share the logs out in different ways. Even so, a node tries to own each log.
+func TestALogHasAnOwnerAlthoughTheNodesHearDifferentNodes(t *testing.T) {
+	t.Parallel()
+	unshared := 0
+	for seed := range 20 {
+		name := func(i int) string { return fmt.Sprint("node-", seed, "-", i%4) }
+		hears := map[string][]string{}
+		for i := range 4 {
+			hears[name(i)] = []string{name(i + 1), name(i + 3)}
+		}
+		for log := range 4 {
+			tables, first, tries := tablesOf(hears), 0, 0
+			for _, table := range tables {
+				if table.ShouldTry(log, start) {
+					first++
+				}
+			}
+			for self, table := range tables {
+				for _, other := range hears[self] {
+					table.Hear(Heartbeat{Name: other, ID: other, Ready: true, Hears: hears[other], Reach: 3}, start+AloneAfter)
+				}
+				if table.ShouldTry(log, start+AloneAfter) {
+					tries++
+				}
+			}
+			if first == 0 {
+				unshared++
+			}
+			if tries == 0 {
+				t.Errorf("seed %d: no node tries to own log %d", seed, log)
+			}
+		}
+	}
+	if unshared == 0 {
+		t.Error("the nodes always found a best one at once: this test proves nothing")
+	}
+}
+
+// tablesOf returns the tables of nodes that hear each other as given, in a cluster with four logs.
+func tablesOf(hears map[string][]string) map[string]*Table {
+	tables := map[string]*Table{}
+	for self, others := range hears {
+		table := New(self, len(hears), 0)
+		table.UseLogs(4)
+		for _, name := range others {
+			table.Hear(Heartbeat{Name: name, ID: name, Ready: true, Hears: hears[name], Reach: 1 + len(hears[name])}, start)
+		}
+		tables[self] = table
+	}
+	return tables
 }

@@ -47,9 +47,58 @@ func (m *Member) rankOf(log int, mine rank) rank {
 
 func (t *Table) rank(log int, now time.Duration) rank { return rank{t.Reach(now), weight(t.self, log)} }
 
-// Best returns the name of the node that should own a log: of the nodes that are alive and ready, with this one, those with the greatest reach, and of these
-// the best by their weight. reaches is set if it reaches more nodes than this one.
+// Best returns the name of the node that should own a log: one of the nodes that are alive and ready, with this one, and that have the greatest reach.
+// These share the durable logs out evenly: in the order of their numbers, each log goes to the best node by weight of those that have not got their part
+// yet. reaches is set if the nodes have a greater reach than this one.
 func (t *Table) Best(log int, now time.Duration) (name string, reaches bool) {
+	mine := t.Reach(now)
+	nodes, reach := []string{t.self}, mine
+	for _, m := range t.Live(now) {
+		switch r := cmp.Or(m.Reach, mine); {
+		case !m.Ready:
+		case r > reach:
+			nodes, reach = []string{m.Name}, r
+		case r == reach:
+			nodes = append(nodes, m.Name)
+		}
+	}
+	if log < 0 {
+		return heaviest(nodes, log), reach > mine
+	}
+	return share(nodes, log, max(t.logs, log+1)), reach > mine
+}
+
+// share returns the node that gets a log if nodes share logs out evenly.
+func share(nodes []string, log, logs int) string {
+	part, more := logs/len(nodes), logs%len(nodes) // more: so many nodes get one log more than their part
+	has := map[string]int{}
+	for l := 0; ; l++ {
+		best := heaviest(slices.DeleteFunc(slices.Clone(nodes), func(name string) bool {
+			return has[name] > part || has[name] == part && more == 0
+		}), l)
+		if l == log {
+			return best
+		}
+		if has[best] == part {
+			more--
+		}
+		has[best]++
+	}
+}
+
+// heaviest returns the node with the largest weight for a log.
+func heaviest(nodes []string, log int) (best string) {
+	most := uint64(0)
+	for _, name := range nodes {
+		if w := weight(name, log); best == "" || w > most {
+			best, most = name, w
+		}
+	}
+	return best
+}
+
+// first returns the name of the node with the greatest rank for a log, of those that are alive and ready, with this one.
+func (t *Table) first(log int, now time.Duration) (name string) {
 	mine := t.rank(log, now)
 	name, best := t.self, mine
 	for _, m := range t.Live(now) {
@@ -57,7 +106,7 @@ func (t *Table) Best(log int, now time.Duration) (name string, reaches bool) {
 			name, best = m.Name, r
 		}
 	}
-	return name, best.reach > mine.reach
+	return name
 }
 
 // Successor returns the name of the node that should own a log if this node gives it up: the best of the others; empty for none.
