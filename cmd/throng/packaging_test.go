@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -28,5 +29,27 @@ func TestPackagesHaveTheVersionOfThrong(t *testing.T) {
 				t.Errorf("%s: got the version %s, want %s", file, got, version)
 			}
 		}
+	}
+}
+
+// The unit has no capabilities, and PrivateUsers takes the effect of those that a page adds.
+func TestTheUnitsOfThePagesMayUseAPortBelow1024(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, page := range docsFiles(t) {
+		for _, block := range regexp.MustCompile("(?s)```ini\n(.+?)```").FindAllStringSubmatch(readDoc(t, docsRoot, page), -1) {
+			if !strings.Contains(block[1], "AmbientCapabilities=CAP_NET_BIND_SERVICE\n") {
+				continue
+			}
+			found++
+			for _, line := range []string{"CapabilityBoundingSet=CAP_NET_BIND_SERVICE\n", "PrivateUsers=no\n"} {
+				if !strings.Contains(block[1], line) {
+					t.Errorf("%s: a change of the unit has no line %q", page, line)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("got no change of the unit in the pages")
 	}
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs a .deb on a bare Debian in a directory of its own, serves, checks the health, follows the quick start, upgrades, removes and purges.
-# Then it does the same with the .rpm beside it, without the quick start. It needs root, debootstrap and a mirror of Debian. It uses the network of this
-# machine: ports 18090 and 18091 must be free, and 3000, 3001 and 8080 for the quick start, which needs Node.js and Chromium.
+# Installs a .deb on a bare Debian in a directory of its own, serves, checks the health, follows the quick start, installs it again, removes and
+# purges it, and upgrades to it from a version with another config file. Then it does the same with the .rpm beside it, without the quick start. It
+# needs root and a mirror of Debian. It uses the network of this machine: ports 18090 and 18091 must be free, and 3000, 3001 and 8080 for the quick
+# start, which needs Node.js and Chromium.
 #
 #   try.sh FILE.deb
 set -eu
@@ -13,7 +14,16 @@ server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 root=$work/root
 
-debootstrap --variant=minbase --include=openssl,curl,ca-certificates bookworm "$root" >"$work/debootstrap.log" 2>&1 || { tail -5 "$work/debootstrap.log" >&2; exit 1; }
+debootstrap=$(command -v debootstrap || true)
+if [ -z "$debootstrap" ] && command -v apt-get >/dev/null; then
+  echo "dist-test: getting debootstrap from Debian's package, without installing it" >&2
+  (cd "$work" && apt-get download -qq debootstrap 2>/dev/null || { apt-get update -qq && apt-get download -qq debootstrap; })
+  dpkg -x "$work"/debootstrap_*.deb "$work/package"
+  debootstrap=$work/package/usr/sbin/debootstrap
+  export DEBOOTSTRAP_DIR=$work/package/usr/share/debootstrap
+fi
+[ -n "$debootstrap" ] || { echo "dist-test: debootstrap is missing: install its package" >&2; exit 1; }
+"$debootstrap" --variant=minbase --include=openssl,curl,ca-certificates,rpm bookworm "$root" >"$work/debootstrap.log" 2>&1 || { tail -5 "$work/debootstrap.log" >&2; exit 1; }
 cp "$deb" "$root/throng.deb"
 in_root() { chroot "$root" "$@"; }
 step() { echo "dist-test: $*"; }
@@ -56,28 +66,43 @@ fi
 
 echo '# a setting of the administrator' >>"$root/etc/throng/throng.toml"
 in_root dpkg -i /throng.deb >/dev/null
-tail -1 "$root/etc/throng/throng.toml" | grep -q administrator || fail "an upgrade replaced the config file"
-step "an upgrade keeps the config file"
+tail -1 "$root/etc/throng/throng.toml" | grep -q administrator || fail "a second installation replaced the config file"
+step "a second installation keeps the config file"
 in_root dpkg --remove throng >/dev/null
 [ -e "$root/etc/throng/throng.toml" ] && [ ! -e "$root/usr/bin/throng" ] || fail "remove left the binary, or took the config file"
 in_root dpkg --purge throng >/dev/null
 [ ! -e "$root/etc/throng/throng.toml" ] && [ -d "$root/var/lib/throng" ] || fail "purge left the config file, or took the data"
 step "remove keeps the config file and the data, purge the data"
 
-if ! command -v rpm >/dev/null; then
-  step "NOT TRIED: the .rpm needs rpm"
-  exit
-fi
-# The root has no packages of rpm, so their dependencies are not checked. There are none.
-[ -z "$(rpm -qp --requires "$rpm" | grep -vE '^(rpmlib|/bin/sh|config\()')" ] || fail "the .rpm depends on $(rpm -qp --requires "$rpm")"
-in_rpm() { rpm --root "$root" --nodeps "$@"; }
-in_rpm -i "$rpm"
+in_root dpkg-deb -R /throng.deb /older
+sed -i 's/^Version: .*/Version: 0.0.1/' "$root/older/DEBIAN/control"
+sed -i '1i # the config file of an older version' "$root/older/etc/throng/throng.toml"
+in_root dpkg-deb -b /older /older.deb >/dev/null
+in_root dpkg -i /older.deb >/dev/null
+in_root dpkg -i /throng.deb >/dev/null
+! grep -q older "$root/etc/throng/throng.toml" || fail "an upgrade kept a config file without changes"
+in_root dpkg --purge throng >/dev/null
+in_root dpkg -i /older.deb >/dev/null
+echo '# a setting of the administrator' >>"$root/etc/throng/throng.toml"
+in_root dpkg -i --force-confold /throng.deb >/dev/null
+tail -1 "$root/etc/throng/throng.toml" | grep -q administrator || fail "an upgrade replaced a config file with changes"
+[ -e "$root/etc/throng/throng.toml.dpkg-dist" ] || fail "an upgrade left no copy of the new config file"
+step "an upgrade keeps the changes of the administrator: $(in_root dpkg -s throng | sed -n 's/^Version: //p')"
+serves
+in_root dpkg --purge throng >/dev/null
+
+# The rpm of the root has no other packages, so it does not know those that a dependency names: there are none.
+cp "$rpm" "$root/throng.rpm"
+in_rpm() { in_root rpm --force-debian --nodeps "$@"; }
+needs=$(in_root rpm -qp --requires /throng.rpm)
+[ -z "$(grep -vE '^(rpmlib|/bin/sh|config\()' <<<"$needs")" ] || fail "the .rpm depends on $needs"
+in_rpm -i /throng.rpm
 in_root test -f /usr/lib/systemd/system/throng.service -a -f /usr/share/zsh/site-functions/_throng || fail "files of the .rpm are missing"
 in_rpm -V throng || fail "rpm --verify"
 step "installed by rpm: $(in_root throng version | head -1)"
 serves
 echo '# a setting of the administrator' >>"$root/etc/throng/throng.toml"
-in_rpm -U --replacepkgs "$rpm"
+in_rpm -U --replacepkgs /throng.rpm
 tail -1 "$root/etc/throng/throng.toml" | grep -q administrator || fail "an upgrade by rpm replaced the config file"
 in_rpm -e throng
 [ -e "$root/etc/throng/throng.toml.rpmsave" ] && [ ! -e "$root/usr/bin/throng" ] || fail "rpm left the binary, or took the config file"
