@@ -28,31 +28,36 @@ func (s *Server) Run(ctx context.Context) error {
 	var owners sync.WaitGroup
 	fetching, stopFetching := context.WithCancel(context.Background())
 	defer stopFetching()
-	abandon := func(err error) error { // before anything is served
+	var serving sync.WaitGroup
+	failed := make(chan error, 8) // one for each goroutine of serving
+	servers := s.serveOperators(&serving, failed)
+	abandon := func(err error) error { // before clients are served
 		s.subscriptions.Stop(0)
 		stopFetching()
 		owners.Wait()
-		return errors.Join(err, s.closeListeners(), closeData(s.engine))
+		err = errors.Join(err, s.closeListeners())
+		s.end(servers)
+		serving.Wait()
+		return errors.Join(err, closeData(s.engine))
 	}
+	s.watch()
 	if s.node != nil {
 		owners.Go(func() { s.node.Run(fetching) })
 	}
-	if err := loadState(ctx, fetching, &owners, s.engine, s.sessions, s.node); err != nil || ctx.Err() != nil {
+	if err := s.load(ctx, fetching, &owners); err != nil || ctx.Err() != nil {
 		return abandon(err)
 	}
-	if err := loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions); err != nil || ctx.Err() != nil {
-		return abandon(ended(ctx, err))
-	}
 	s.subscriptions.Start()
-	if s.Ready != nil {
-		s.Ready()
-	}
 	var err error
 	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
 	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
 		return abandon(err)
 	}
-	s.watch()
+	admin.WatchHub(s.metrics, s.sessions)
+	s.starting.at(stepNone)
+	if s.Ready != nil {
+		s.Ready()
+	}
 	owners.Go(s.sessions.Hooks.Run)
 	owners.Go(func() { s.sessions.Notices.Run(fetching) })
 	s.maintain(fetching, &owners)
@@ -60,10 +65,7 @@ func (s *Server) Run(ctx context.Context) error {
 		owners.Go(func() { s.live.Run(fetching) })
 	}
 	owners.Go(func() { releaseMemory(s.sessions.Live.Load, fetching.Done()) })
-
-	var serving sync.WaitGroup
-	failed := make(chan error, 8) // one for each goroutine of serving
-	servers := s.serve(&serving, failed)
+	servers = append(s.serve(&serving, failed), servers...)
 	s.consumers.start()
 	select {
 	case <-ctx.Done():
@@ -73,9 +75,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.shutdown()
 
 	// The admin port is available until here, so that operators can watch the shutdown.
-	for _, server := range servers {
-		s.end(server)
-	}
+	s.end(servers)
 	s.grpc.stop()
 	serving.Wait()
 	for _, acceptor := range s.acceptors() {
@@ -90,6 +90,15 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
+// load reads what the server needs before it serves. It returns nil if ctx ends first.
+func (s *Server) load(ctx, running context.Context, owners *sync.WaitGroup) error {
+	if err := loadState(ctx, running, owners, s.engine, s.sessions, &s.starting); err != nil || ctx.Err() != nil {
+		return err
+	}
+	s.starting.at(stepPush)
+	return ended(ctx, loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions))
+}
+
 // endWorkers waits for the work of sessions that have ended.
 func (s *Server) endWorkers() {
 	s.sessions.Hooks.Stop()
@@ -98,10 +107,9 @@ func (s *Server) endWorkers() {
 	s.sessions.Moderators.Wait()
 }
 
-// watch adds the metrics that are read from their owners.
+// watch adds the metrics that are read from their owners, except those of rooms and connections: their owners do not run yet.
 func (s *Server) watch() {
 	s.metrics.SetBuild(cmp.Or(s.cfg.Version, session.ServerVersion), s.cfg.Commit)
-	admin.WatchHub(s.metrics, s.sessions)
 	admin.WatchLog(s.metrics, s.logs)
 	admin.WatchAudit(s.metrics, s.audit)
 	admin.WatchCluster(s.metrics, s.node)
@@ -111,17 +119,26 @@ func (s *Server) watch() {
 	}
 }
 
-// serve starts the goroutines that accept connections and serve HTTP. Each of them sends at most one error to failed.
-func (s *Server) serve(serving *sync.WaitGroup, failed chan<- error) []*http.Server {
-	servers, listeners := s.httpServers()
-	for i, server := range servers {
-		serving.Go(func() {
-			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-				failed <- fmt.Errorf("serve %s: %w", listeners[i].Addr(), err)
-			}
-		})
+// serveOperators starts the admin port, if it is on. It returns its server.
+func (s *Server) serveOperators(serving *sync.WaitGroup, failed chan<- error) []*http.Server {
+	if s.admin == nil {
+		return nil
 	}
+	return []*http.Server{serveHTTP(s.admin.HTTPServer(), s.admin.Listener, serving, failed)}
+}
 
+// serveHTTP starts the goroutine of a server. It sends at most one error to failed.
+func serveHTTP(server *http.Server, on net.Listener, serving *sync.WaitGroup, failed chan<- error) *http.Server {
+	serving.Go(func() {
+		if err := server.Serve(on); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			failed <- fmt.Errorf("serve %s: %w", on.Addr(), err)
+		}
+	})
+	return server
+}
+
+// serve starts the goroutines that accept clients. Each of them sends at most one error to failed. It returns the HTTP servers of their ports.
+func (s *Server) serve(serving *sync.WaitGroup, failed chan<- error) (servers []*http.Server) {
 	if s.grpc != nil {
 		serving.Go(func() {
 			if err := s.grpc.serve(); err != nil {
@@ -130,6 +147,7 @@ func (s *Server) serve(serving *sync.WaitGroup, failed chan<- error) []*http.Ser
 		})
 	}
 	for _, acceptor := range s.acceptors() {
+		servers = append(servers, serveHTTP(acceptor.HTTPServer(), acceptor, serving, failed))
 		serving.Go(func() {
 			if err := acceptor.Run(); err != nil {
 				failed <- fmt.Errorf("accept on %s: %w", acceptor.Addr(), err)
@@ -157,27 +175,18 @@ func (s *Server) maintain(ctx context.Context, owners *sync.WaitGroup) {
 	}
 }
 
-// httpServers returns the HTTP servers of the public and the admin port, and the listener of each.
-func (s *Server) httpServers() (servers []*http.Server, listeners []net.Listener) {
-	for _, acceptor := range s.acceptors() {
-		servers, listeners = append(servers, acceptor.HTTPServer()), append(listeners, acceptor)
-	}
-	if s.admin != nil {
-		servers, listeners = append(servers, s.admin.HTTPServer()), append(listeners, s.admin.Listener)
-	}
-	return servers, listeners
-}
-
-// end stops an HTTP server. It waits for the requests in progress for at most a second.
-func (s *Server) end(server *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
-	}
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		s.log.Debug("close http server", "error", err)
+// end stops HTTP servers. It waits for the requests in progress, for at most a second of each server.
+func (s *Server) end(servers []*http.Server) {
+	for _, server := range servers {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		err := server.Shutdown(ctx)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		if err != nil && !errors.Is(err, net.ErrClosed) {
+			s.log.Debug("close http server", "error", err)
+		}
 	}
 }
 

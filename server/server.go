@@ -37,7 +37,8 @@ type Server struct {
 	// Doctor examines the machine for a number of connections, for the live page; nil for none. Set it before Run.
 	Doctor func(connections int) any
 
-	drained *drainRequest
+	drained  *drainRequest
+	starting starting
 
 	engine broker.Engine // nil without a data directory
 	node   *cluster.Node // nil unless this is a node of a cluster
@@ -110,6 +111,7 @@ func New(cfg Config, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(err, s.audit.Stop(0))
 	}
 	s.node = useData(&cfg, s.engine, s.sessions)
+	s.starting.node = s.node
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, closeData(s.engine), s.audit.Stop(0))
 	}
@@ -169,8 +171,9 @@ func (s *Server) listen() (err error) {
 	}, s.sessions, s.metrics)
 	s.admin = admin.New(admin.Config{
 		Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload, Drain: s.Drain, Audit: s.audit, Live: s.live, Cluster: s.node,
-		Export:  (&exports{engine: s.engine, audit: s.audit, log: s.log}).export,
-		Trusted: s.cfg.trustsAdminPort(), Password: s.cfg.Live.Password,
+		Starting: s.starting.waits,
+		Export:   (&exports{engine: s.engine, audit: s.audit, log: s.log}).export,
+		Trusted:  s.cfg.trustsAdminPort(), Password: s.cfg.Live.Password,
 	}, s.sessions, s.metrics, s.log)
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/session"
 )
 
@@ -19,23 +18,24 @@ import (
 
 // loadState reads what the data directory has: the log of the durable rooms, the sanctions and the keys of guest tokens. owners get the
 // goroutines that keep them up to date until running ends. It returns nil if ctx ends first.
-func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker.Engine, to *session.Sessions,
-	node *cluster.Node) error {
+func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker.Engine, to *session.Sessions, st *starting) error {
 	if from == nil {
 		return nil
 	}
+	st.at(stepRooms)
 	open := func() error {
 		if logs, err := from.Logs(ctx, 1); err != nil || logs > 1 {
 			return cmp.Or(err, fmt.Errorf("the data are those of a cluster with %d logs: start this server as a node, with cluster and node", logs))
 		}
 		return to.Durable("").Start(ctx)
 	}
-	if node != nil {
-		open = func() error { return node.Start(ctx) }
+	if st.node != nil {
+		open = func() error { return st.node.Start(ctx) }
 	}
 	if err := untilAvailable(ctx, to.Log, open); err != nil {
 		return ended(ctx, fmt.Errorf("durable rooms: %w", err))
 	}
+	st.at(stepSanctions)
 	var table broker.Table
 	err := untilAvailable(ctx, to.Log, func() (err error) {
 		table, err = from.Table(ctx, broker.SanctionTable)
@@ -45,6 +45,7 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 		return ended(ctx, fmt.Errorf("sanctions: %w", err))
 	}
 	loadSanctions(ctx, running, owners, table, to.Sanctions)
+	st.at(stepKeys)
 	rotation := guestKeys{use: to.Tokens.SetGuestKeys, log: to.Log}
 	err = untilAvailable(ctx, to.Log, func() (err error) {
 		if rotation.table, err = from.Table(ctx, broker.KeyTable); err != nil {

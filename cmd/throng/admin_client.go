@@ -26,7 +26,7 @@ func getAdmin(ctx context.Context, admin, path string) (*http.Response, error) {
 	}
 	response, err := (&http.Client{Transport: at.transport(nil)}).Do(request)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, fmt.Errorf("%s has not answered in time: a server answers when it is ready, and a node of a cluster needs a majority of the nodes for that: see its log, or name another admin port with --admin", admin)
+		return nil, fmt.Errorf("%s has not answered in time: its process is stopped, or the machine is overloaded: see its log, or name another admin port with --admin", admin)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w: start it, or name its admin port with --admin", err)

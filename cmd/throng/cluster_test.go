@@ -356,8 +356,8 @@ func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
 	}
 }
 
-// A node that starts has its admin port open, and answers when it is ready: the error does not advise to name the port.
-func TestTheStatusOfANodeThatStartsNamesTheReason(t *testing.T) {
+// A process that is stopped has its admin port open, and does not answer: the error does not advise to start it.
+func TestTheStatusOfANodeThatDoesNotAnswerNamesTheReason(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithDeadline(context.Background(), time.Now())
 	defer cancel()
@@ -365,7 +365,7 @@ func TestTheStatusOfANodeThatStartsNamesTheReason(t *testing.T) {
 	if err == nil {
 		t.Fatal(response.Body.Close())
 	}
-	if want := "needs a majority of the nodes"; !strings.Contains(err.Error(), want) {
+	if want := "its process is stopped"; !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q in it", err, want)
 	}
 }

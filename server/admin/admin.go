@@ -37,6 +37,7 @@ type Admin struct {
 	access   *access
 	export   Export
 	cluster  *cluster.Node // nil unless the server is a node of a cluster
+	starting func() string
 	hosts    atomic.Pointer[origin.Hosts]
 
 	Listener net.Listener
@@ -55,13 +56,14 @@ type Config struct {
 	Password string                   // of operators; empty for none
 	Export   Export                   // of what is stored; it blocks
 	Cluster  *cluster.Node            // nil unless the server is a node of a cluster
+	Starting func() string            // returns what the server waits for before it serves; empty while it serves
 }
 
 // New returns the admin port.
 func New(cfg Config, h *session.Sessions, m *metrics.Metrics, log *slog.Logger) *Admin {
 	a := &Admin{
 		log: log, metrics: m, sessions: h, hooks: h.Hooks, api: cfg.API, reloads: cfg.Reload, drain: cfg.Drain, audit: cfg.Audit, live: cfg.Live,
-		cluster: cfg.Cluster, export: cfg.Export,
+		cluster: cfg.Cluster, export: cfg.Export, starting: cfg.Starting,
 		Listener: cfg.Listener,
 	}
 	a.access = newAccess(cfg.Trusted, log, func(w http.ResponseWriter, status int, text string) {
@@ -117,7 +119,7 @@ func (a *Admin) routes() http.Handler {
 	} {
 		mux.Handle(path, a.access.checkPassword(handler))
 	}
-	return a.guard(mux)
+	return a.guard(whileStarting(a.starting, mux))
 }
 
 // serveAPI handles the server API while it is on this port.

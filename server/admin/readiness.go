@@ -10,7 +10,7 @@ import (
 // Readiness is the response of GET /readyz?verbose. Only the check "accepting" decides whether the server is ready. The server can serve its
 // clients while the application is down; a load balancer that removed it would disconnect all of them.
 type Readiness struct {
-	Status string           `json:"status"` // "ready", "degraded" (durable rooms do not accept publications) or "draining"
+	Status string           `json:"status"` // "ready", "degraded" (durable rooms do not accept publications), "draining" or "starting"
 	Checks map[string]Check `json:"checks"`
 }
 
@@ -23,6 +23,10 @@ type Check struct {
 
 // serveReady handles GET /readyz.
 func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
+	if waits := a.starting(); waits != "" {
+		a.serveStarting(w, r, waits)
+		return
+	}
 	status, text := http.StatusOK, "ready"
 	if a.sessions.Draining.Load() {
 		status, text = http.StatusServiceUnavailable, "draining"
@@ -64,6 +68,19 @@ func (a *Admin) serveReady(w http.ResponseWriter, r *http.Request) {
 		checks["durable"] = durable
 	}
 	respond(w, status, Readiness{text, checks})
+}
+
+// serveStarting handles GET /readyz of a server that starts.
+func (a *Admin) serveStarting(w http.ResponseWriter, r *http.Request, waits string) {
+	if !r.URL.Query().Has("verbose") {
+		respond(w, http.StatusServiceUnavailable, "starting: "+waits)
+		return
+	}
+	checks := map[string]Check{"accepting": {Detail: waits}}
+	if a.cluster != nil {
+		checks["cluster"] = a.clusterCheck()
+	}
+	respond(w, http.StatusServiceUnavailable, Readiness{"starting", checks})
 }
 
 // showCluster handles GET /cluster: what this node knows of its cluster.

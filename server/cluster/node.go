@@ -56,6 +56,7 @@ type Node struct {
 	mu       sync.Mutex // a leaf
 	table    *member.Table
 	ready    bool // the logs are read
+	start    starting
 	leaving  bool
 	majority bool
 	since    time.Duration // of majority: the heartbeat of an owner may not have arrived yet

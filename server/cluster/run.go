@@ -13,15 +13,15 @@ import (
 
 // Start reads the logs, and blocks meanwhile. It waits for a majority of the nodes. Run must run.
 func (n *Node) Start(ctx context.Context) error {
-	shown := time.Now()
-	if err := n.untilAvailable(ctx, &shown, n.learnLogs); err != nil {
+	shown := waitLog{last: time.Now()}
+	if err := n.untilAvailable(ctx, &shown, "number of logs", n.learnLogs); err != nil {
 		return err
 	}
 	for _, lg := range n.logs.all() {
 		if lg.memory != nil {
 			n.awaitClaim(ctx, lg)
 		}
-		if err := n.untilAvailable(ctx, &shown, lg.log.Follow); err != nil {
+		if err := n.untilAvailable(ctx, &shown, n.logs.nameOf(lg)+" log", lg.log.Follow); err != nil {
 			return err
 		}
 		lg.log.Live()
@@ -33,8 +33,9 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// untilAvailable repeats what fails because this node does not reach a majority. shown is the time of the last line about that.
-func (n *Node) untilAvailable(ctx context.Context, shown *time.Time, do func(context.Context) error) error {
+// untilAvailable repeats what fails because this node does not reach a majority, or the storage is not available. what is read.
+func (n *Node) untilAvailable(ctx context.Context, shown *waitLog, what string, do func(context.Context) error) error {
+	n.begins(what, nil)
 	for {
 		err := do(ctx)
 		if refused := n.refusal(); refused != nil {
@@ -49,11 +50,7 @@ func (n *Node) untilAvailable(ctx context.Context, shown *time.Time, do func(con
 		if !errors.Is(err, broker.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		if time.Since(*shown) > time.Second {
-			*shown = time.Now()
-			s := n.Status()
-			n.cfg.Log.Warn("waiting for a majority of the nodes", "nodes", len(s.Nodes), "of", s.Size, "error", err)
-		}
+		n.showWait(shown, what, err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

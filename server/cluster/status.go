@@ -93,6 +93,9 @@ func (n *Node) Status() Status {
 	if !s.Majority {
 		s.Why = n.minority().Error()
 	}
+	if waits := n.Waits(); waits != "" {
+		s.Why = "this node starts: " + waits
+	}
 	return s
 }
 

@@ -76,13 +76,19 @@ func (i *instance) logStream(ctx context.Context, shard, logs int) (stream jetst
 	return stream, id, err
 }
 
-// explainCreate adds what to do if a stream cannot be created on an external cluster.
+// explainCreate adds what to do if a stream cannot be created for lack of servers.
 func (i *instance) explainCreate(err error) error {
 	var api *jetstream.APIError
-	if i.options.External == nil || !errors.As(err, &api) {
+	if !errors.As(err, &api) {
 		return err
 	}
 	text := strings.ToLower(api.Description)
+	if i.options.External == nil {
+		if strings.Contains(text, "no suitable peers") {
+			return fmt.Errorf("%w: the first start creates the log on %d nodes: start the others", err, i.options.replicas())
+		}
+		return err
+	}
 	if strings.Contains(text, "replicas") || strings.Contains(text, "no suitable peers") {
 		return fmt.Errorf("%w: %d servers of NATS with JetStream are needed for the replicas: start them, or set nats-replicas to 1", err, i.options.External.Replicas)
 	}

@@ -57,7 +57,7 @@ spec:
         {{- if include "throng.clustered" . }}
         - { name: cluster, containerPort: 3100 }
         {{- end }}
-      # A start takes as long as the data need, and the first start of a cluster as long as its majority.
+      # The admin port responds while the server starts: /healthz with 200, /readyz with 503 and the reason.
       startupProbe:
         httpGet: { path: /healthz, port: admin }
         periodSeconds: 2
