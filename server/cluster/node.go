@@ -69,6 +69,8 @@ type Node struct {
 	stay         context.CancelFunc // ends the closing of the clients; nil if they are not closed
 	closeClients func(context.Context)
 
+	watched watched
+
 	rebalanceAfter time.Duration // constant after Join
 
 	links    links
@@ -94,6 +96,7 @@ func New(cfg Config) *Node {
 		surveys: surveys{open: map[uint64]*survey{}}, majority: true,
 	}
 	n.table = member.New(cfg.Name, cfg.Size, 0)
+	n.watched = newWatched(cfg.Log, cfg.Size)
 	n.memory = newLog(broker.MemoryShard, n.edge, n.wakeUp)
 	n.memory.memory = memlog.New(memoryID, func(to broker.NodeID, read bool, body []byte) {
 		cfg.Engine.Send(to, readMessage(broker.MemoryShard, read, body))

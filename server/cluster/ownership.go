@@ -39,7 +39,7 @@ func (n *Node) checkMajority(now time.Duration) {
 	n.mu.Lock()
 	n.table.Cut(cut)
 	has := n.table.HasMajority(now) || now < member.SuspectAfter
-	changed, ready := has != n.majority, n.ready
+	changed, ready, lasted, alive := has != n.majority, n.ready, now-n.since, 1+len(n.table.Live(now))
 	if changed {
 		n.majority, n.since, n.renews = has, now, has
 	}
@@ -59,9 +59,9 @@ func (n *Node) checkMajority(now time.Duration) {
 	switch {
 	case !ready:
 	case has:
-		n.cfg.Log.Info("publications in durable rooms are accepted again")
+		n.cfg.Log.Info("publications in durable rooms are accepted again", "after", rounded(lasted), "nodes", alive, "of", n.cfg.Size)
 	default:
-		n.cfg.Log.Error(n.minority().Error() + ": publications in durable rooms are rejected")
+		n.cfg.Log.Error(n.minority().Error()+": publications in durable rooms are rejected", "nodes", alive, "of", n.cfg.Size)
 	}
 }
 

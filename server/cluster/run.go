@@ -75,6 +75,7 @@ func (n *Node) Run(ctx context.Context) {
 		case <-ticks.C:
 			n.lookAtOthers(n.now())
 			n.lookAtOwners()
+			n.watchNodes(n.now())
 			n.collectCounts()
 		case <-n.wake:
 		}
@@ -97,6 +98,7 @@ func (n *Node) Run(ctx context.Context) {
 			n.repeat(now)
 			n.endRemote(now)
 			n.forgetLinks()
+			n.watchLosses(now)
 			n.hub.EndConnectionsOver()
 			n.sendPresence(true)
 			n.rebalance(ctx, now)

@@ -1,0 +1,16 @@
+package cluster
+
+import "log/slog"
+
+// watched is the state at the last look. Owned by Run.
+type watched struct {
+	nodes  nodesLog
+	owners map[int]*ownerLog // by the number of the log
+	losses lossLog
+}
+
+func newWatched(log *slog.Logger, size int) watched {
+	return watched{
+		nodes: nodesLog{log: log, size: size, seen: map[string]*seenNode{}}, owners: map[int]*ownerLog{}, losses: lossLog{map[string]*shownLoss{}},
+	}
+}
