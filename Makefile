@@ -36,11 +36,13 @@ test: ## all tests of CI; installs missing tools
 
 .PHONY: check
 check: ## gofmt, vet, staticcheck, the kqueue build, known vulnerabilities
-	@out=$$(gofmt -l bench cmd server); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
+	@out=$$(gofmt -l bench cmd examples server); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...
 	GOOS=darwin go build ./...
 	GOOS=darwin go vet ./...
+	go -C cmd/throng/packaging vet ./binary ./image
+	go -C examples/go vet ./...
 	go vet -tags nonats,noconsumers ./server/broker/... ./cmd/throng
 	go vet -tags shortraft ./server/broker/natsbroker ./server/home
 	go test -run TestTheScriptIsBuiltFromItsSources ./server/web ./server/live
@@ -161,7 +163,7 @@ fuzz: ## each fuzz target for a minute
 	go test -fuzz FuzzParseBound -fuzztime 60s ./bench/result
 
 .PHONY: torture
-torture: torture-durable torture-cluster ## attack a real server and print one line per attack (about ten minutes), torture-durable and torture-cluster
+torture: torture-durable torture-cluster ## attack a real server and print one line per attack (about ten minutes), after torture-durable and torture-cluster
 	go run ./server/torture
 
 .PHONY: torture-durable

@@ -2,6 +2,8 @@
 # Runs the tests of the examples, and follows the quick start of docs/. It installs what the examples need, pinned.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# The quick start builds throng in a copy of the sources: with this flag, its packages are those that the other tests have compiled.
+export GOFLAGS="${GOFLAGS:-} -trimpath"
 
 for tool in npm python3 curl openssl; do
   if ! command -v "$tool" >/dev/null; then
