@@ -24,8 +24,8 @@ const (
 
 // clientFlags are the flags of the commands that are clients of a server.
 type clientFlags struct {
-	URL  string `name:"url" placeholder:"URL" help:"Server: ws://HOST:PORT, wss://HOST:PORT or unix:/PATH. By default the public port of the server's settings."`
-	User string `help:"User of the token that throng makes with the key of the server's settings. By default that of this system."`
+	URL  []string `name:"url" placeholder:"URL,..." help:"Server: ws://HOST:PORT, wss://HOST:PORT or unix:/PATH. Several nodes of a cluster are separated by commas. By default the public port of the server's settings."`
+	User string   `help:"User of the token that throng makes with the key of the server's settings. By default that of this system."`
 	tokenFlags
 	serverSettings
 	tlsFlags
@@ -47,19 +47,20 @@ func (tk *talker) fail(err error) {
 	}
 }
 
-// connect returns a client that is connected. Afterwards it notes each cut on standard error.
+// connect returns a client that is connected. It tries each address once. Afterwards it notes each cut on standard error.
 func (cf *clientFlags) connect(ctx context.Context, std *streams) (*talker, error) {
 	tk := &talker{failed: make(chan error, 1)}
-	config, address, err := cf.prepare(tk, std)
+	config, addresses, err := cf.prepare(tk, std)
 	if err != nil {
 		return nil, err
 	}
-	tk.Client = centrifuge.NewJsonClient(address.url, config)
+	tk.Client = centrifuge.NewJsonClient(addresses.urls(), config) // begins with any of them
 	connected := make(chan struct{})
-	first := true
+	first, attempts := true, 0
 	tk.OnConnected(func(centrifuge.ConnectedEvent) {
 		if first {
 			first = false
+			tk.OnError(nil) // the SDK (0.12.1) calls it with its lock held when a refresh is rejected for a time, and stops for ever
 			close(connected)
 			return
 		}
@@ -74,13 +75,13 @@ func (cf *clientFlags) connect(ctx context.Context, std *streams) (*talker, erro
 		tk.fail(fmt.Errorf("the server closed the connection: %d %s", e.Code, e.Reason))
 	})
 	tk.OnError(func(e centrifuge.ErrorEvent) {
-		if first { // later attempts go on
-			tk.fail(fmt.Errorf("connect to %s: %w", cmp.Or(address.socket, address.url), e.Error))
+		if attempts++; attempts >= len(addresses) {
+			tk.fail(fmt.Errorf("connect to %s: %w", addresses, e.Error))
 		}
 	})
-	if err := tk.Connect(); err != nil {
+	if err := tk.Connect(); err != nil && len(addresses) == 1 { // the SDK tries the others after a pause
 		tk.Close()
-		return nil, fmt.Errorf("connect to %s: %w", cmp.Or(address.socket, address.url), err)
+		return nil, fmt.Errorf("connect to %s: %w", addresses, err)
 	}
 	select {
 	case <-connected:
@@ -100,9 +101,9 @@ func (tk *talker) noted(err error) {
 	}
 }
 
-// prepare returns the settings of a client, and the address of the server.
-func (cf *clientFlags) prepare(tk *talker, std *streams) (config centrifuge.Config, at serverAddress, err error) {
-	fail := func(err error) (centrifuge.Config, serverAddress, error) {
+// prepare returns the settings of a client, and the addresses of the server.
+func (cf *clientFlags) prepare(tk *talker, std *streams) (config centrifuge.Config, at serverAddresses, err error) {
+	fail := func(err error) (centrifuge.Config, serverAddresses, error) {
 		return config, at, &exitError{code: exitUsage, err: err}
 	}
 	config = centrifuge.Config{Name: "throng", Version: version, HandshakeTimeout: handshakeTime}
@@ -113,34 +114,39 @@ func (cf *clientFlags) prepare(tk *talker, std *streams) (config centrifuge.Conf
 		config.GetToken = func(centrifuge.ConnectionTokenEvent) (string, error) { return cf.tokenFlags.read(nil) }
 	}
 	// A token of this server's key is for this server. Another server would get it only if --config says so.
-	if cf.URL == "" || cf.Config != "" {
+	if len(cf.URL) == 0 || cf.Config != "" {
 		cfg, _, err := cf.load()
 		if err != nil {
 			return config, at, err
 		}
-		if at, err = publicAddress(&cfg); err != nil {
+		own, err := publicAddress(&cfg)
+		if err != nil {
 			return fail(err)
 		}
+		at = serverAddresses{own}
 		if config.Token == "" && cfg.Token.HMACSecret != "" {
 			tk.signer, tk.user = secretSigner(cfg.Token.HMACSecret), cmp.Or(cf.User, os.Getenv("USER"), "throng")
 			tk.signer.verifies.Issuer, tk.signer.verifies.Audience = cfg.Token.Issuer, cfg.Token.Audience
 			config.GetToken = func(centrifuge.ConnectionTokenEvent) (string, error) { return tk.token("") }
 		}
 	}
-	if cf.URL != "" {
-		if at, err = clientAddress(cf.URL); err != nil {
+	if len(cf.URL) > 0 {
+		if at, err = clientAddresses(cf.URL); err != nil {
 			return fail(err)
 		}
 	}
 	if cf.User != "" && tk.signer == nil {
 		return fail(errors.New("user: needs the key of the server's settings: hmac-secret under [token], without --token and --url"))
 	}
-	if config.TLSConfig, err = cf.tlsConfig(at); err != nil {
+	if config.TLSConfig, err = cf.tlsConfig(at[0]); err != nil {
 		return fail(err)
 	}
-	if at.socket != "" {
+	if config.TLSConfig != nil && len(at) > 1 && cf.ServerName == "" {
+		config.TLSConfig.ServerName = "" // that of each address
+	}
+	if at[0].socket != "" {
 		config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
-		config.NetDialContext = at.dialSocket
+		config.NetDialContext = at[0].dialSocket
 	}
 	return config, at, nil
 }

@@ -74,6 +74,43 @@ func clientAddress(text string) (serverAddress, error) {
 	return serverAddress{url: u.String()}, nil
 }
 
+// serverAddresses are the addresses of the nodes of a cluster, or of one server. A Unix socket is alone.
+type serverAddresses []serverAddress
+
+// urls returns the URLs as the SDK takes them.
+func (all serverAddresses) urls() string {
+	var urls []string
+	for _, at := range all {
+		urls = append(urls, at.url)
+	}
+	return strings.Join(urls, ",")
+}
+
+func (all serverAddresses) String() string {
+	if all[0].socket != "" {
+		return all[0].socket
+	}
+	return all.urls()
+}
+
+// clientAddresses returns the addresses of URLs of the command line.
+func clientAddresses(texts []string) (all serverAddresses, err error) {
+	for _, text := range texts {
+		at, err := clientAddress(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, at)
+		switch {
+		case len(texts) > 1 && at.socket != "":
+			return nil, fmt.Errorf("url = %q: a Unix socket must be the only server", text)
+		case strings.HasPrefix(at.url, "wss:") != strings.HasPrefix(all[0].url, "wss:"):
+			return nil, fmt.Errorf("url = %q: must have the same scheme as %s", text, all[0].url)
+		}
+	}
+	return all, nil
+}
+
 // publicAddress returns the address of the server's public port for a client on its machine.
 func publicAddress(cfg *server.Config) (serverAddress, error) {
 	switch {

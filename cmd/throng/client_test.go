@@ -288,6 +288,9 @@ func TestClientsSayWhyTheyFail(t *testing.T) {
 		{exitUsage, `url = "ftp://a": the scheme must be`, []string{"listen", "--url", "ftp://a", "a"}},
 		{exitUsage, `since = "7": must be OFFSET@EPOCH`, []string{"listen", "--since", "7", "a"}},
 		{exitUsage, "user: needs the key", []string{"listen", "--url", "ws://127.0.0.1:1", "--user", "ann", "a"}},
+		{exitUsage, "must have the same scheme", []string{"listen", "--url", "ws://127.0.0.1:1,wss://127.0.0.1:1", "a"}},
+		{exitUsage, "must be the only server", []string{"listen", "--url", "ws://127.0.0.1:1,unix:/run/s", "a"}},
+		{exitFailed, "connect to ws://127.0.0.1:1/connection/websocket,ws://127.0.0.1:2/connection/websocket: ", []string{"listen", "--url", "ws://127.0.0.1:1,ws://127.0.0.1:2", "a"}},
 		{exitUsage, "are for a server with TLS", []string{"listen", "--url", "ws://127.0.0.1:1", "--insecure", "a"}},
 		{exitUsage, "standard input has the messages", []string{"publish", "--token-file", "-", "a"}},
 	} {
