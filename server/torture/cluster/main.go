@@ -4,10 +4,11 @@
 // the rejected publications, those of the acknowledged that are lost, doubled or at a wrong offset, the subscriptions that recovered, and the
 // longest time between two acknowledgements. It exits with 1 if the oracle finds a broken promise. The files of such a run are kept.
 //
-//	go run ./server/torture/cluster [-run REGEXP] [-rounds N] [-throng BINARY]
+//	go run ./server/torture/cluster [-run REGEXP] [-rounds N] [-throng BINARY] [-before BINARY]
 //
-// The nodes reach each other by proxies in this process, which stop the bytes of a direction. In the kinds link-down, loses-sent, loses-received and
-// link-flaps they are in network namespaces, and the kernel loses their packets. A kind that needs rights that are not there is skipped.
+// The nodes reach each other by proxies in this process, which stop the bytes of a direction. In the kinds link-down, loses-sent, loses-received,
+// link-flaps and pair-lossy they are in network namespaces, and the kernel loses their packets. In upgrade, the nodes begin with the binary of -before.
+// A kind that needs rights or a binary that are not there is skipped.
 package main
 
 import (
@@ -32,6 +33,8 @@ type kind struct {
 	rounds int
 	kernel bool  // the nodes are in network namespaces, instead of behind proxies
 	disk   int64 // size of the file system of the first node in bytes; 0: it has none of its own
+	power  bool  // the disk is a device of its own, whose power is cut
+	before bool  // the nodes begin with the binary of -before
 	fault  durability.ClusterFault
 }
 
@@ -49,13 +52,18 @@ var kinds = []kind{
 	{name: "loses-sent", rounds: 20, kernel: true, fault: durability.Part(true, false)},
 	{name: "loses-received", rounds: 20, kernel: true, fault: durability.Part(false, true)},
 	{name: "link-flaps", rounds: 2, kernel: true, fault: durability.Flap(60 * time.Second)},
+	{name: "pair", rounds: 10, fault: durability.Cut()},
+	{name: "pair-lossy", rounds: 10, kernel: true, fault: durability.Cut()},
 	{name: "disk-full", rounds: 5, disk: 640 << 20, fault: durability.FillOneDisk()},
+	{name: "power-loss", rounds: 20, disk: 2 << 30, power: true},
+	{name: "upgrade", rounds: 3, before: true, fault: durability.Upgrade()},
 }
 
 const publishers, rooms, subscribers = 64, 16, 6
 
 func main() {
 	command := durability.NewCommand()
+	before := flag.String("before", "", "the binary of the version before, for upgrade")
 	rounds := flag.Int("rounds", 0, "rounds of each kind; 0: 20 of most")
 	flag.Parse()
 	var names []string
@@ -67,7 +75,7 @@ func main() {
 	}
 	header := fmt.Sprintf("%-14s %6s %8s %8s %5s %7s %6s %14s %10s", "fault", "rounds", "acks", "rejected", "lost", "doubled", "wrong", "recovered", "pause")
 	err := command.Run(header, names, func(ctx context.Context, kind int, dir, binary string, seed uint64) bool {
-		err := kinds[kind].run(ctx, dir, binary, seed)
+		err := kinds[kind].run(ctx, dir, binary, *before, seed)
 		if err != nil {
 			fmt.Printf("%-14s %v\n", names[kind], err)
 		}
@@ -80,7 +88,11 @@ func main() {
 }
 
 // run runs a kind in a new directory, and prints its line.
-func (k *kind) run(ctx context.Context, dir, binary string, seed uint64) (err error) {
+func (k *kind) run(ctx context.Context, dir, binary, before string, seed uint64) (err error) {
+	if k.before && before == "" {
+		fmt.Printf("%-14s skipped: it needs the binary of the version before: -before\n", k.name)
+		return nil
+	}
 	own := filepath.Join(dir, k.name)
 	if err := os.Mkdir(own, 0o700); err != nil {
 		return err
@@ -89,21 +101,19 @@ func (k *kind) run(ctx context.Context, dir, binary string, seed uint64) (err er
 		Command: func(args ...string) *exec.Cmd { return exec.Command(binary, args...) },
 		Dir:     own, Rounds: k.rounds, Fault: k.fault, Seed: seed, Publishers: publishers, Rooms: rooms, Subscribers: subscribers,
 	}
+	if k.before {
+		cfg.Before = func(args ...string) *exec.Cmd { return exec.Command(before, args...) }
+	}
 	if k.disk > 0 {
-		mount := filepath.Join(own, "mount")
-		if err := os.Mkdir(mount, 0o700); err != nil {
-			return err
-		}
-		d, err := testdisk.MountTmpfs(mount, k.disk)
-		if errors.Is(err, testdisk.ErrNoDisk) {
-			fmt.Printf("%-14s skipped: %v\n", k.name, err)
+		unmount, err2 := k.mount(&cfg)
+		if errors.Is(err2, testdisk.ErrNoDisk) {
+			fmt.Printf("%-14s skipped: %v\n", k.name, err2)
 			return os.RemoveAll(own)
 		}
-		if err != nil {
-			return err
+		if err2 != nil {
+			return err2
 		}
-		defer func() { err = errors.Join(err, d.Unmount()) }()
-		cfg.Data = filepath.Join(mount, "data")
+		defer func() { err = errors.Join(err, unmount()) }()
 	}
 	if k.kernel {
 		n, err := durability.NewNamespaces()
@@ -129,4 +139,26 @@ func (k *kind) run(ctx context.Context, dir, binary string, seed uint64) (err er
 	}
 	var text strings.Builder
 	return errors.Join(errors.New("a promise is broken"), res.Verdict.WriteText(&text), errors.New(text.String()))
+}
+
+// mount gives the first node a file system of its own. unmount removes it.
+func (k *kind) mount(cfg *durability.ClusterConfig) (unmount func() error, err error) {
+	mount := filepath.Join(cfg.Dir, "mount")
+	if err := os.Mkdir(mount, 0o700); err != nil {
+		return nil, err
+	}
+	cfg.Data = filepath.Join(mount, "data")
+	if !k.power {
+		d, err := testdisk.MountTmpfs(mount, k.disk)
+		if err != nil {
+			return nil, err
+		}
+		return d.Unmount, nil
+	}
+	d, err := durability.NewDisk(filepath.Join(cfg.Dir, "disk.img"), mount, k.disk)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Fault = durability.PowerLossOfOne(d)
+	return d.Close, nil
 }

@@ -18,6 +18,7 @@ import (
 // ClusterConfig is a run of three nodes.
 type ClusterConfig struct {
 	Command func(args ...string) *exec.Cmd // of throng
+	Before  func(args ...string) *exec.Cmd // of the version before, for Upgrade: the nodes begin with it; nil for none
 	Dir     string                         // for the files of the run; exists
 	Data    string                         // data directory of the first node; empty: in Dir
 	Rounds  int

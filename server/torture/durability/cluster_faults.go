@@ -74,20 +74,38 @@ func Suspend(d time.Duration) ClusterFault {
 
 // Roll returns a fault that stops and starts each node gracefully, one after another.
 func Roll() ClusterFault {
+	return func(ctx context.Context, rd *ClusterRound) error { return rd.roll(ctx) }
+}
+
+// Upgrade returns a fault that replaces the program of each node by that of the run, one node after another, and then by the one before again.
+func Upgrade() ClusterFault {
 	return func(ctx context.Context, rd *ClusterRound) error {
-		for _, n := range rd.run.nodes {
-			if err := n.stop(); err != nil {
-				return err
+		for _, before := range []bool{false, true} {
+			for _, n := range rd.run.nodes {
+				n.before = before // from its next start
 			}
-			if err := rd.run.awaitWhole(ctx); err != nil {
-				return err
-			}
-			if err := rd.run.awaitAcks(ctx, 50); err != nil {
+			if err := rd.roll(ctx); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+}
+
+// roll stops and starts each node gracefully, one after another.
+func (cd *ClusterRound) roll(ctx context.Context) error {
+	for _, n := range cd.run.nodes {
+		if err := n.stop(); err != nil {
+			return err
+		}
+		if err := cd.run.awaitWhole(ctx); err != nil {
+			return err
+		}
+		if err := cd.run.awaitAcks(ctx, 50); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Part returns a fault that stops all that the owner sends, or all that it receives, or both.
@@ -102,6 +120,27 @@ func Part(sends, receives bool) ClusterFault {
 		}
 		rd.sleep(ctx, 2*outage)
 		return rd.run.Network.heal()
+	}
+}
+
+// Cut returns a fault that stops what the owner and another node send to each other. The third node reaches both.
+func Cut() ClusterFault {
+	return func(ctx context.Context, rd *ClusterRound) error {
+		n, err := rd.run.owner(ctx)
+		if err != nil {
+			return err
+		}
+		other := (n.number + 1 + rd.Random.IntN(len(rd.run.nodes)-1)) % len(rd.run.nodes)
+		if err := rd.run.Network.cut(n.number, other); err != nil {
+			return err
+		}
+		rd.sleep(ctx, 3*outage)
+		before := rd.run.counts.acks.Load()
+		rd.sleep(ctx, outage)
+		if rd.run.counts.acks.Load() == before && ctx.Err() == nil {
+			err = errors.New("no publication is acknowledged while two nodes do not reach each other, and both reach the third one")
+		}
+		return errors.Join(err, rd.run.Network.heal())
 	}
 }
 

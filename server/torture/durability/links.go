@@ -133,6 +133,13 @@ func (l *links) part(node int, sends, receives bool) error {
 	return nil
 }
 
+func (l *links) cut(one, other int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped[direction{one, other}], l.stopped[direction{other, one}] = true, true
+	return nil
+}
+
 func (l *links) heal() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,6 +16,7 @@ type namespaces struct {
 	nodes  int
 	down   map[int]bool      // nodes whose interface is down
 	lossy  map[string]string // interfaces that lose what they send, with their namespace
+	astray []string          // commands that undo a cut between two nodes
 	bridge string
 }
 
@@ -105,7 +106,21 @@ func (ns *namespaces) part(node int, sends, receives bool) error {
 	return tool("tc qdisc replace dev " + ns.outer("b", node) + " root pfifo limit 0")
 }
 
+// cut makes each of the nodes send what is for the other one to a hardware address that nobody has.
+func (ns *namespaces) cut(one, other int) (err error) {
+	for _, way := range [][2]int{{one, other}, {other, one}} {
+		neighbor := fmt.Sprintf("ip -n %s neigh %%s %s dev %s", ns.name(way[0]), ns.onBridge(way[1]), inner)
+		err = errors.Join(err, tool(fmt.Sprintf(neighbor, "replace")+" lladdr 02:00:00:00:00:01 nud permanent"))
+		ns.astray = append(ns.astray, fmt.Sprintf(neighbor, "del"))
+	}
+	return err
+}
+
 func (ns *namespaces) heal() (err error) {
+	for _, line := range ns.astray {
+		err = errors.Join(err, tool(line))
+	}
+	ns.astray = nil
 	for node := range ns.down {
 		err = errors.Join(err, tool("ip link set "+ns.outer("b", node)+" up"))
 	}

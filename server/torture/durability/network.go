@@ -6,6 +6,8 @@ type Network interface {
 	places(nodes int) ([]place, error)
 	// part stops what a node sends to the other nodes, what it receives from them, or both. The clients still reach it.
 	part(node int, sends, receives bool) error
+	// cut stops what two nodes send to each other. The other nodes reach both.
+	cut(one, other int) error
 	// heal lets all pass.
 	heal() error
 	close() error

@@ -28,6 +28,8 @@ type node struct {
 	place
 	log *nodeLog
 
+	before bool // its next start is that of the program before
+
 	server *process // nil while it does not run
 }
 
@@ -71,6 +73,9 @@ func freePorts(n int) (addresses []string, err error) {
 
 func (n *node) start() error {
 	cmd := n.run.Command(n.args...)
+	if n.before {
+		cmd = n.run.Before(n.args...)
+	}
 	if len(n.prefix) > 0 {
 		inside, err := exec.LookPath(n.prefix[0])
 		if err != nil {
@@ -163,7 +168,7 @@ func (cr *clusterRun) makeNodes() error {
 		}
 		at := places[i]
 		n := &node{
-			run: cr, number: i, name: name, data: filepath.Join(cr.Dir, name), place: at, log: &nodeLog{file, i, &cr.leader},
+			run: cr, number: i, name: name, data: filepath.Join(cr.Dir, name), place: at, log: &nodeLog{file, i, &cr.leader}, before: cr.Before != nil,
 		}
 		if i == 0 && cr.Data != "" {
 			n.data = cr.Data
