@@ -26,8 +26,25 @@ describe("sign-in", () => {
     assert.deepEqual(await sendersOf(other, 1), ["Ann of the app"]);
     await chat.page.click("#settings");
     assert.deepEqual(await chat.page.locator("dialog[open] button").allTextContents(), ["Done", "Sign out"], "the name is that of the account");
+    await chat.page.addInitScript(() => {
+      window.order = [];
+      const { getItem } = Storage.prototype;
+      Storage.prototype.getItem = function (key) {
+        window.order.push(key);
+        return getItem.call(this, key);
+      };
+      window.WebSocket = class extends WebSocket {
+        constructor(...args) {
+          super(...args);
+          window.order.push("socket");
+        }
+      };
+    });
     await chat.page.reload();
     await chat.connected();
+    const order = await chat.page.evaluate(() => window.order);
+    assert.deepEqual([order.slice(0, 2), order.filter((what) => what === "socket").length], [["socket", "throng.token"], 1],
+      "the handshake began before the storage was read, and the account signed in on that connection");
     await chat.say("again");
     assert.deepEqual(await sendersOf(other, 2), ["Ann of the app", "Ann of the app"]);
   });

@@ -1,1 +1,1 @@
-import"./chunk-YDCJKEAE.js";
+import"./chunk-5LFAYBJ4.js";

@@ -5,7 +5,7 @@ import { byteLength, invisible } from "../ui/text";
 
 const maxName = 64; // bytes
 
-const madeUp = window.throngBegun?.name ?? madeUpName();
+const madeUp = window.throngBegun?.name || madeUpName();
 
 // cleanName returns a name that the server accepts, and that can stand before a plain client's ": ".
 export function cleanName(name: string): string {

@@ -58,7 +58,9 @@ export class Scroll {
   }
 
   toEnd(): void {
-    this.#list.scrollTop = this.#list.scrollHeight;
+    if (this.#list.childElementCount > 0) { // reading a height has the browser lay out the page
+      this.#list.scrollTop = this.#list.scrollHeight;
+    }
     this.#atEnd = true;
   }
 

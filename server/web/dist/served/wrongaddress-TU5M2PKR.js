@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-RNRNFXWZ.js";import{a as m}from"./chunk-EDPODIOX.js";import"./chunk-DGYC7CH2.js";import"./chunk-GTNBKFIM.js";import{$ as s,h as o,q as r}from"./chunk-YDCJKEAE.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
