@@ -126,6 +126,10 @@ alerts: ## test the alert rules and the expressions of the Grafana dashboards wi
 sdk: ## test the server with the real client and server SDKs, from npm and PyPI
 	server/sdk/run.sh
 
+.PHONY: sdk-all
+sdk-all: ## make sdk with each scenario for the SDKs of Go and Java as well; CI runs those over TLS only
+	SDKS=all server/sdk/run.sh
+
 .PHONY: examples
 examples: ## run the examples, and follow the quick start of docs/ to the letter (ports 3000, 3001 and 8080)
 	examples/run.sh

@@ -11,7 +11,7 @@ import { userToken } from "./token.js";
 let server;
 
 before(async () => {
-  [server] = await Promise.all([startServer(), startDrivers("node", "python", "chromium")]);
+  [server] = await Promise.all([startServer(), startDrivers()]);
 });
 
 after(async () => {

@@ -38,7 +38,7 @@ before(async () => {
   writeFileSync(config, readFileSync(new URL("community.toml", import.meta.url), "utf8").replace("127.0.0.1:9/", `127.0.0.1:${port}/`));
   application = await startApplication(port);
   pushes = await PushService.start(certificate);
-  [server] = await Promise.all([startServerOf(config), startDrivers("node", "python", "chromium")]);
+  [server] = await Promise.all([startServerOf(config), startDrivers()]);
 });
 
 after(async () => {

@@ -136,7 +136,7 @@ async function metric(admin, name) {
 }
 
 test("the SDKs decompress the messages of one room and of several rooms", async (t) => {
-  await startDrivers("node", "python", "chromium");
+  await startDrivers();
   const admin = `127.0.0.1:${await freePort()}`;
   const server = await startServer("--rate", "0", "--admin", admin);
   const rooms = [roomOf("talk"), roomOf("talk")];

@@ -102,7 +102,7 @@ function fallbacksOver(engine) {
 
   test("members of all transports hear each other in one order, and see each other", async (t) => {
     const room = roomOf("signed");
-    const all = [...fallbacks, ...kinds.filter(({ driver }) => driver !== "python")];
+    const all = [...fallbacks, ...kinds.filter(({ driver }) => driver === "node" || driver === "chromium")];
     const talkers = await Promise.all(all.map((kind, i) => enter(t, kind, `talker ${i}`)));
     await Promise.all(talkers.map((talker, i) => talker.subscribed(room, { token: subToken(`talker ${i}`, room) })));
     const rounds = 20;

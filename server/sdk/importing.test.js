@@ -14,7 +14,7 @@ import { userToken } from "./token.js";
 
 const sample = (name) => fileURLToPath(new URL(`../importing/testdata/${name}`, import.meta.url));
 
-before(() => startDrivers("node", "python", "chromium"));
+before(() => startDrivers());
 
 const dirs = []; // of the servers, which notice that a directory is removed
 

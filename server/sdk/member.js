@@ -1,9 +1,11 @@
 // Members: clients of the real SDKs, all worked the same way, whatever language they are in.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -54,6 +56,21 @@ function startNode() {
 }
 
 function startPython() { return startProgram("Python", here("venv/bin/python"), here("python/driver.py")); }
+
+function startGo() { return startProgram("Go", here("go/driver")); }
+
+// Java reads its authorities from a store.
+function startJava() {
+  const options = [];
+  if (trusted) {
+    const dir = mkdtempSync(join(tmpdir(), "throng-java-"));
+    process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+    const store = join(dir, "trust.p12");
+    execFileSync("keytool", ["-importcert", "-noprompt", "-alias", "ca", "-file", trusted.ca, "-keystore", store, "-storepass", "changeit"], { stdio: "ignore" });
+    options.push(`-Djavax.net.ssl.trustStore=${store}`, "-Djavax.net.ssl.trustStorePassword=changeit");
+  }
+  return startProgram("Java", "java", ...options, "-cp", [here("java/classes"), here("java/lib/*")].join(":"), "Driver");
+}
 
 // startProgram starts a driver that reads calls, and writes results and events, as lines of JSON.
 function startProgram(name, ...command) {
@@ -143,26 +160,38 @@ async function startChromium() {
   };
 }
 
-const start = { node: startNode, python: startPython, chromium: startChromium };
+const start = { node: startNode, python: startPython, chromium: startChromium, go: startGo, java: startJava };
 const started = {};
 
+// startDrivers starts the drivers of kinds, or those that are named.
 export function startDrivers(...names) {
-  return Promise.all(names.map(async (name) => { started[name] = await start[name](); }));
+  const all = names.length > 0 ? names : new Set(kinds.map(({ driver }) => driver));
+  return Promise.all(Array.from(all, async (name) => { started[name] = await start[name](); }));
 }
 
 export async function stopDrivers() {
   await Promise.all(Object.values(started).map((one) => one.stop()));
 }
 
-// The SDKs under test.
-export const kinds = [
+// java reports whether run.sh has built the driver of the Java SDK, which needs Maven and a JDK.
+export const java = existsSync(here("java/classes/Driver.class"));
+
+// All SDKs. A publication of the one for Go blocks its caller, so several at a time have no order. The one for Java has neither deltas nor getState, and
+// ends a subscription (109) whose token expires before it subscribes again.
+export const allKinds = [
   { name: "JavaScript, JSON", driver: "node", protobuf: false },
   { name: "JavaScript, Protobuf", driver: "node", protobuf: true },
   { name: "Python, JSON", driver: "python", protobuf: false },
   { name: "Python, Protobuf", driver: "python", protobuf: true },
   { name: "Chromium, JSON", driver: "chromium", protobuf: false },
   { name: "Chromium, Protobuf", driver: "chromium", protobuf: true },
+  { name: "Go, JSON", driver: "go", protobuf: false, unordered: true },
+  { name: "Go, Protobuf", driver: "go", protobuf: true, unordered: true },
+  ...(java ? [{ name: "Java, Protobuf", driver: "java", protobuf: true, without: ["delta", "getState", "late subscription tokens"] }] : []),
 ];
+
+// The SDKs under test: those of CI, or all (make sdk-all).
+export const kinds = process.env.SDKS === "all" ? allKinds : allKinds.filter(({ driver }) => driver !== "go" && driver !== "java");
 
 const fits = (event, want) => Object.entries(want).every(([key, value]) => {
   try {
@@ -186,7 +215,7 @@ export class Member {
       await member.do("open", { ...kind.transports(typeof port === "string" ? port.replace("ws", "http") : `http://127.0.0.1:${port}`), protobuf: kind.protobuf, asks: token !== undefined });
       return member;
     }
-    const url = `${typeof port === "string" ? port : `ws://127.0.0.1:${port}`}/connection/websocket${kind.protobuf && kind.driver !== "python" ? "?format=protobuf" : ""}`;
+    const url = `${typeof port === "string" ? port : `ws://127.0.0.1:${port}`}/connection/websocket${kind.protobuf && (kind.driver === "node" || kind.driver === "chromium") ? "?format=protobuf" : ""}`;
     await member.do("open", { url, protobuf: kind.protobuf, asks: token !== undefined });
     return member;
   }

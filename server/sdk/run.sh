@@ -36,4 +36,16 @@ if [ ! venv/installed -nt python/requirements.txt ] || [ ! venv/installed -nt py
   touch venv/installed
 fi
 
+go build -C go -o driver .
+
+# Java is optional: a test that is skipped reports that it is missing.
+if command -v mvn >/dev/null && command -v javac >/dev/null && command -v keytool >/dev/null; then
+  if [ ! java/classes/installed -nt java/pom.xml ] || [ -n "$(find java -name '*.java' -newer java/classes/installed)" ]; then
+    rm -rf java/lib java/classes
+    mvn -q -B -f java dependency:copy-dependencies "-DoutputDirectory=$PWD/java/lib"
+    javac -cp 'java/lib/*' -d java/classes java/*.java
+    touch java/classes/installed
+  fi
+fi
+
 exec ../web/browser/run.sh "$PWD"/{scenarios,chat,community,api,protocol,context,fallback,tls,own,importing}.test.js

@@ -40,10 +40,12 @@ export async function stopServers() {
 // A test has a few waits of patience each, and some wait for a token to expire.
 export const test = (name, run, timeout = 4 * patience) => it(name, { timeout }, run);
 
-// forEach makes a test of each SDK.
-export function forEach(what, run) {
+// forEach makes a test of each SDK that has the feature, if the scenario needs one.
+export function forEach(what, run, feature) {
   for (const kind of kinds) {
-    test(`${what}: ${kind.name}`, (t) => run(t, kind));
+    if (!kind.without?.includes(feature)) {
+      test(`${what}: ${kind.name}`, (t) => run(t, kind));
+    }
   }
 }
 
