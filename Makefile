@@ -17,8 +17,9 @@ dist: ## archives, .deb, .rpm, container image, Helm chart, SBOMs, checksums of 
 	cmd/throng/packaging/dist.sh $(VERSION) dist/$(VERSION)
 
 .PHONY: dist-check
-dist-check: ## build dist twice, from two directories: all bytes must be the same
+dist-check: ## build dist twice, from two directories: all bytes must be the same; and build and run throng without consumers
 	cmd/throng/packaging/check.sh $(VERSION)
+	cmd/throng/packaging/leftout.sh
 
 .PHONY: dist-test
 dist-test: ## run the container image; install the .deb on a bare Debian, serve, and remove it (root; fetches Debian)

@@ -20,12 +20,12 @@ type File struct {
 	ContentType string
 	etag        string // a hash of the content
 	content     []byte
-	gzipped     []byte
+	gzipped     func() []byte
 }
 
-// NewFile returns a file. It compresses the content, so make each file once.
+// NewFile returns a file. The first client compresses the content, so make each file once.
 func NewFile(content []byte, contentType string) File {
-	f := File{ContentType: contentType, content: content, gzipped: compress(content)}
+	f := File{ContentType: contentType, content: content, gzipped: sync.OnceValue(func() []byte { return compress(content) })}
 	f.etag = fmt.Sprintf("%x", sha256.Sum256(content))[:24]
 	return f
 }
@@ -55,7 +55,7 @@ func Handler(policy string, files map[string]File) http.Handler {
 		h.Set("Vary", "Accept-Encoding")
 		content, etag := f.content, f.etag
 		if acceptsGzip(r) {
-			content, etag = f.gzipped, f.etag+"-gzip"
+			content, etag = f.gzipped(), f.etag+"-gzip"
 			h.Set("Content-Encoding", "gzip")
 			h.Set("Content-Length", strconv.Itoa(len(content)))
 		}
@@ -94,7 +94,7 @@ func Compact(text []byte) []byte {
 	return out
 }
 
-// compressors are gzip writers. The files of a page share one while the server starts: each writer takes over 1 MiB.
+// compressors are gzip writers. The files of a page share one if they are compressed one after another: each writer takes over 1 MiB.
 var compressors = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(nil, gzip.BestCompression)
 	if err != nil {
@@ -103,7 +103,7 @@ var compressors = sync.Pool{New: func() any {
 	return w
 }}
 
-// compress returns content compressed by gzip. It runs once per file, when the server starts.
+// compress returns content compressed by gzip. It runs once per file.
 func compress(content []byte) []byte {
 	w := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(w)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,29 @@ func TestFilesAreServedAsTheyAre(t *testing.T) {
 	}
 	if got := get("HEAD", "/a.css", "", ""); got.Code != 200 || got.Body.Len() != 0 {
 		t.Errorf("HEAD: got %d and %d bytes", got.Code, got.Body.Len())
+	}
+}
+
+// A server whose page nobody visits has no compressor and no compressed files. Each file is compressed once.
+func TestTheFirstClientCompressesAFile(t *testing.T) { // serial: it measures the memory of the process
+	text := make([]byte, 256<<10)
+	for i := range text {
+		text[i] = byte(i * i >> 3)
+	}
+	allocated := func(do func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		do()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	var f File
+	if got := allocated(func() { f = NewFile(text, "text/css") }); got > 64<<10 {
+		t.Errorf("a file that nobody requested: got %d bytes, want none for its compressed content", got)
+	}
+	f.gzipped()
+	if got := allocated(func() { f.gzipped() }); got > 64<<10 {
+		t.Errorf("the second client: got %d bytes, want none", got)
 	}
 }
 
