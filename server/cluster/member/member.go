@@ -81,12 +81,13 @@ type Table struct {
 	left    time.Duration         // when a node has left, or has handed a log over
 	unowned map[int]time.Duration // since when ShouldTry has found no owner of a durable log
 	heirs   map[int]heir          // of the logs in memory that were left
+	claimed map[int]bool          // the logs that another node has owned
 	members map[string]*Member    // by name, without this node
 }
 
 // New returns a table of a cluster of size nodes. 0: their number is not known, because an external storage has the majority that counts.
 func New(self string, size int, now time.Duration) *Table {
-	return &Table{self: self, size: size, started: now, members: map[string]*Member{}, heirs: map[int]heir{}, unowned: map[int]time.Duration{}}
+	return &Table{self: self, size: size, started: now, members: map[string]*Member{}, heirs: map[int]heir{}, unowned: map[int]time.Duration{}, claimed: map[int]bool{}}
 }
 
 // Hear handles a heartbeat. ended is the run that has ended, if the node has another one now, or is leaving.
@@ -97,6 +98,9 @@ func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
 	before := t.members[h.Name]
 	if before != nil && before.ID != h.ID {
 		ended = before.ID
+	}
+	for log := range h.Owns {
+		t.claimed[log] = true
 	}
 	for log, c := range h.Left {
 		t.Leave(log, c, now)
@@ -159,8 +163,9 @@ func (t *Table) FreshMajority(now time.Duration) bool {
 func (t *Table) Size() int { return t.size }
 
 // ShouldTry reports whether this node should try to own a log: it has a majority, nobody who is alive owns the log, and it is the best of the nodes that could.
-// Nobody tries before the heartbeats of the others had the time to arrive. Nodes that do not hear the same nodes may each take another one for the best: if
-// nobody owns the log for AloneAfter, the first one by rank tries as well, and there is always one.
+// Nobody tries before the heartbeats of the others had the time to arrive. A log that has had no owner yet waits for its part of the nodes that are not ready:
+// they start with this one. Nodes that do not hear the same nodes may each take another one for the best: if nobody owns the log for AloneAfter, the first one
+// by rank tries as well, and there is always one.
 func (t *Table) ShouldTry(log int, now time.Duration) bool {
 	if now-t.started < SuspectAfter || !t.HasMajority(now) || t.isOwned(log, now) {
 		delete(t.unowned, log)
@@ -170,8 +175,9 @@ func (t *Table) ShouldTry(log int, now time.Duration) bool {
 	if !waits {
 		since, t.unowned[log] = now, now
 	}
-	best, _ := t.Best(log, now)
-	if best != t.self && (now-since < AloneAfter || t.first(log, now) != t.self) {
+	waited := now - since
+	best, _ := t.best(log, now, !t.claimed[log] && waited < AloneAfter)
+	if best != t.self && (waited < AloneAfter || t.first(log, now) != t.self) {
 		return false
 	}
 	delete(t.unowned, log)

@@ -344,3 +344,40 @@ func tablesOf(hears map[string][]string) map[string]*Table {
 	}
 	return tables
 }
+
+// Nodes that start together share the logs out, although one of them is ready first. It takes the logs of the others when they take too long, and at once if
+// the logs had an owner before.
+func TestANewClusterSharesItsLogsOut(t *testing.T) {
+	t.Parallel()
+	tries := func(table *Table, at time.Duration) (n int) {
+		for log := range 4 {
+			if table.ShouldTry(log, at) {
+				n++
+			}
+		}
+		return n
+	}
+	starting := func(table *Table, at time.Duration) {
+		for _, name := range []string{"b", "c"} {
+			table.Hear(Heartbeat{Name: name, ID: name}, at)
+		}
+	}
+	table := New("a", 3, 0)
+	table.UseLogs(4)
+	starting(table, start)
+	if got := tries(table, start); got != 1 && got != 2 {
+		t.Errorf("the first node that is ready tries to own %d of 4 logs, want its part of one or two", got)
+	}
+	starting(table, start+AloneAfter)
+	if got := tries(table, start+AloneAfter); got != 4 {
+		t.Errorf("the others take too long: the node tries to own %d logs, want 4", got)
+	}
+	table = New("a", 3, 0)
+	table.UseLogs(4)
+	owns := map[int]Claim{0: {}, 1: {}, 2: {}, 3: {}}
+	table.Hear(Heartbeat{Name: "b", ID: "b-1", Ready: true, Owns: owns}, start-SuspectAfter)
+	table.Hear(Heartbeat{Name: "c", ID: "c"}, start)
+	if got := tries(table, start); got != 4 {
+		t.Errorf("the owner of all logs has died: the node tries to own %d logs, want 4", got)
+	}
+}

@@ -51,11 +51,16 @@ func (t *Table) rank(log int, now time.Duration) rank { return rank{t.Reach(now)
 // These share the durable logs out evenly: in the order of their numbers, each log goes to the best node by weight of those that have not got their part
 // yet. reaches is set if the nodes have a greater reach than this one.
 func (t *Table) Best(log int, now time.Duration) (name string, reaches bool) {
+	return t.best(log, now, false)
+}
+
+// best is Best, and with starting also of the nodes that are not ready.
+func (t *Table) best(log int, now time.Duration, starting bool) (name string, reaches bool) {
 	mine := t.Reach(now)
 	nodes, reach := []string{t.self}, mine
 	for _, m := range t.Live(now) {
 		switch r := cmp.Or(m.Reach, mine); {
-		case !m.Ready:
+		case !m.Ready && !starting:
 		case r > reach:
 			nodes, reach = []string{m.Name}, r
 		case r == reach:

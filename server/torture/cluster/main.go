@@ -1,8 +1,9 @@
 //go:build linux
 
 // Cluster runs clusters of three processes under load, breaks them, and prints one line for each kind of fault: the rounds, the acknowledged and
-// the rejected publications, those of the acknowledged that are lost, doubled or at a wrong offset, the subscriptions that recovered, and the
-// longest time between two acknowledgements. It exits with 1 if the oracle finds a broken promise. The files of such a run are kept.
+// the rejected publications, those of the acknowledged that are lost, doubled or at a wrong offset, the subscriptions that recovered, the
+// longest time between two acknowledgements of all rooms together and of one room, and the part of the rooms that had more than a second between
+// two. It exits with 1 if the oracle finds a broken promise. The files of such a run are kept.
 //
 //	go run ./server/torture/cluster [-run REGEXP] [-rounds N] [-throng BINARY] [-before BINARY]
 //
@@ -73,7 +74,7 @@ func main() {
 			kinds[i].rounds = *rounds
 		}
 	}
-	header := fmt.Sprintf("%-14s %6s %8s %8s %5s %7s %6s %14s %10s", "fault", "rounds", "acks", "rejected", "lost", "doubled", "wrong", "recovered", "pause")
+	header := fmt.Sprintf("%-14s %6s %8s %8s %5s %7s %6s %14s %8s %8s %7s", "fault", "rounds", "acks", "rejected", "lost", "doubled", "wrong", "recovered", "pause", "of room", "paused")
 	err := command.Run(header, names, func(ctx context.Context, kind int, dir, binary string, seed uint64) bool {
 		err := kinds[kind].run(ctx, dir, binary, *before, seed)
 		if err != nil {
@@ -132,8 +133,8 @@ func (k *kind) run(ctx context.Context, dir, binary, before string, seed uint64)
 	}
 	f := res.Verdict.Findings
 	wrong := f[oracle.Moved] + f[oracle.Foreign] + f[oracle.Gap] + f[oracle.Reused] + f[oracle.Order]
-	fmt.Printf("%-14s %6d %8d %8d %5d %7d %6d %6d of %4d %10s\n", k.name, res.Rounds, res.Acks, res.Rejected, f[oracle.Lost], f[oracle.Twice], wrong,
-		res.Recovered, res.Recovered+res.NotRecovered, res.Pause.Round(10*time.Millisecond))
+	fmt.Printf("%-14s %6d %8d %8d %5d %7d %6d %6d of %4d %8s %8s %6.0f%%\n", k.name, res.Rounds, res.Acks, res.Rejected, f[oracle.Lost], f[oracle.Twice], wrong,
+		res.Recovered, res.Recovered+res.NotRecovered, res.Pause.Round(10*time.Millisecond), res.RoomPause.Round(10*time.Millisecond), 100*res.Paused)
 	if res.Verdict.OK() {
 		return nil
 	}

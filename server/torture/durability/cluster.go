@@ -43,7 +43,24 @@ type ClusterRound struct {
 // ClusterResult is the result of a run.
 type ClusterResult struct {
 	Result
-	Pause time.Duration // the longest time between two acknowledgements of all publishers together
+	Pause     time.Duration // the longest time between two acknowledgements of all rooms together
+	RoomPause time.Duration // the same of one room: the longest of all rooms
+	Paused    float64       // part of the rooms with a pause of more than longPause
+}
+
+// longPause is a pause that a fault has caused, rather than a busy disk.
+const longPause = time.Second
+
+// pauses takes the pauses of a run.
+func (res *ClusterResult) pauses(cs *counts) {
+	res.Pause = time.Duration(cs.all.longest.Load())
+	for _, ps := range cs.rooms {
+		longest := time.Duration(ps.longest.Load())
+		res.RoomPause = max(res.RoomPause, longest)
+		if longest > longPause {
+			res.Paused += 1 / float64(len(cs.rooms))
+		}
+	}
 }
 
 // clusterRun is a run of a cluster in progress.
@@ -79,7 +96,7 @@ func RunCluster(ctx context.Context, cfg ClusterConfig) (res ClusterResult, err 
 		return res, err
 	}
 	res.Result = Result{Rounds: cfg.Rounds, Acks: int(r.counts.acks.Load()), Rejected: int(r.counts.rejected.Load())}
-	res.Pause = time.Duration(r.counts.pause.Load())
+	res.pauses(&r.counts)
 	for _, sb := range r.subscribers {
 		res.Recovered += sb.recovered
 		res.NotRecovered += sb.notRecovered
@@ -103,6 +120,7 @@ func (cr *clusterRun) prepare() (err error) {
 	for i := range cr.Rooms {
 		cr.rooms = append(cr.rooms, fmt.Sprintf("durable:%d", i))
 	}
+	cr.counts.watch(cr.rooms)
 	return cr.makeNodes()
 }
 
@@ -160,7 +178,7 @@ func (cr *clusterRun) startClients(ctx context.Context, clients *sync.WaitGroup,
 	for i := range cr.Publishers {
 		p := &publisher{name: fmt.Sprintf("publisher-%d", i), rooms: cr.rooms, at: cr.sites(i), acks: cr.acks, counts: &cr.counts, stop: stop}
 		if i%2 == 0 {
-			p.rooms, p.perConnection = cr.rooms[i%len(cr.rooms):][:1], true
+			p.rooms, p.perConnection = cr.rooms[i/2%len(cr.rooms):][:1], true // each room has such publishers
 			publishing.Go(func() { p.runSDK(ctx) })
 		} else {
 			random := rand.New(rand.NewPCG(cr.Seed, uint64(i)))

@@ -19,16 +19,37 @@ import (
 type counts struct {
 	acks     atomic.Int64
 	rejected atomic.Int64 // temporary errors of durable rooms
-	last     atomic.Int64 // when the last acknowledgement came, in nanoseconds
-	pause    atomic.Int64 // the longest time between two acknowledgements, in nanoseconds, since the load began
+	all      pauses
+	rooms    map[string]*pauses // constant after the start; nil on one server
+}
+
+// pauses has the times between acknowledgements, in nanoseconds, since the load began.
+type pauses struct {
+	last    atomic.Int64 // when the last acknowledgement came
+	longest atomic.Int64
+}
+
+// watch measures the pauses of each room, too.
+func (cs *counts) watch(rooms []string) {
+	cs.rooms = map[string]*pauses{}
+	for _, room := range rooms {
+		cs.rooms[room] = &pauses{}
+	}
 }
 
 // ack counts an acknowledgement.
-func (cs *counts) ack() {
+func (cs *counts) ack(room string) {
 	cs.acks.Add(1)
 	now := time.Now().UnixNano()
-	if before := cs.last.Swap(now); before > 0 {
-		for pause := cs.pause.Load(); now-before > pause && !cs.pause.CompareAndSwap(pause, now-before); pause = cs.pause.Load() {
+	cs.all.ack(now)
+	if of := cs.rooms[room]; of != nil {
+		of.ack(now)
+	}
+}
+
+func (ps *pauses) ack(now int64) {
+	if before := ps.last.Swap(now); before > 0 {
+		for longest := ps.longest.Load(); now-before > longest && !ps.longest.CompareAndSwap(longest, now-before); longest = ps.longest.Load() {
 		}
 	}
 }
@@ -59,7 +80,7 @@ func (p *publisher) next() (oracle.ID, string) {
 
 func (p *publisher) acked(room string, id oracle.ID, at oracle.Position) {
 	p.acks.write(oracle.Ack{Room: room, ID: id, Position: at})
-	p.counts.ack()
+	p.counts.ack(room)
 }
 
 func (p *publisher) stopped() bool {
