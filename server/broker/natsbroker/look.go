@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/datadir"
 )
@@ -84,10 +86,18 @@ func (i *instance) lookAt(name string) (l broker.StoredLog, bytes int64, err err
 		l.Replicas = []broker.Replica{{Name: l.Leader, Current: true}}
 		return l, int64(info.State.Bytes), nil
 	}
-	l.Leader = c.Leader
-	l.Replicas = append(l.Replicas, broker.Replica{Name: c.Leader, Current: true})
-	for _, p := range c.Replicas {
-		l.Replicas = append(l.Replicas, broker.Replica{Name: p.Name, Offline: p.Offline, Current: p.Current, Lag: p.Lag})
-	}
+	l.Leader, l.Replicas = c.Leader, replicasOf(c)
 	return l, int64(info.State.Bytes), nil
+}
+
+// replicasOf returns the replicas of a log, its leader first: none if it has no leader, because only the leader knows them.
+func replicasOf(c *jetstream.ClusterInfo) (list []broker.Replica) {
+	if c.Leader == "" {
+		return nil
+	}
+	list = append(list, broker.Replica{Name: c.Leader, Current: true})
+	for _, p := range c.Replicas {
+		list = append(list, broker.Replica{Name: p.Name, Offline: p.Offline, Current: p.Current, Lag: p.Lag})
+	}
+	return list
 }
