@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/throng-chat/throng/server/name"
 )
 
 const (
@@ -35,9 +37,17 @@ func CheckReason(reason string) error {
 		return errors.New("reason: must be UTF-8")
 	}
 	for _, r := range reason {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return fmt.Errorf("reason: found the control character %U, allowed: one line of text", r)
+		case unicode.In(r, unicode.Zl, unicode.Zp):
+			return fmt.Errorf("reason: found the line separator %U, allowed: one line of text", r)
+		case name.TurnsText(r):
+			return fmt.Errorf("reason: found %U, which changes the direction of the text, allowed: text without such characters", r)
 		}
+	}
+	if reason != "" && !name.Shows(reason) {
+		return errors.New("reason: found only blank and invisible characters, allowed: a text that can be read, or no reason")
 	}
 	return nil
 }

@@ -78,3 +78,30 @@ func TestAStoredReasonNeedsNoNewVersion(t *testing.T) {
 		t.Errorf("a value without a reason: got %+v with the key %s, %v; want %+v with the key %s", old, old.key(), err, without, with.key())
 	}
 }
+
+// A reason is one line that a reader can read, and it does not change the text around it. The error names the character.
+func TestAReasonIsOneReadableLine(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []string{"", "the same link again", "太吵", "ضوضاء", "👩\u200D💻 only", "می\u200Cخواهم", "a\u200F!"} {
+		if err := CheckReason(reason); err != nil {
+			t.Errorf("%+q: %v", reason, err)
+		}
+	}
+	for reason, want := range map[string]string{
+		"a\nb":               "U+000A",
+		"a\u0085b":           "U+0085",
+		"a\u2028b":           "U+2028",
+		"a\u2029b":           "U+2029",
+		"\u202Egnorw":        "U+202E",
+		"a\u2066b":           "U+2066",
+		"a\u2069 and banned": "U+2069",
+		"a\xFF":              "UTF-8",
+		" ":                  "only blank",
+		"\u200B\u2060":       "only blank",
+		"\u3164":             "only blank",
+	} {
+		if err := CheckReason(reason); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+q: got %v, want an error with %q", reason, err, want)
+		}
+	}
+}

@@ -40,3 +40,19 @@ func Visible(s string) bool {
 	}
 	return true
 }
+
+// Shows reports whether s has a character that a reader sees. Spaces and the characters that Visible rejects show nothing.
+func Shows(s string) bool {
+	for _, r := range s {
+		if !unicode.IsSpace(r) && r != brailleBlank && !unicode.IsOneOf(invisible, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// TurnsText reports whether a character changes the direction of the text behind it until another character ends that: embeddings, overrides
+// and isolates. Marks such as U+200F have no effect on other text.
+func TurnsText(r rune) bool {
+	return r >= '\u202A' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
+}

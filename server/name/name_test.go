@@ -78,3 +78,34 @@ func TestVisibleDoesNotAllocate(t *testing.T) {
 		t.Errorf("got %v allocations, want none", n)
 	}
 }
+
+func TestATextShowsSomething(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{"spam", true},
+		{"  .", true},
+		{"👩\u200D💻", true},
+		{"علي", true},
+		{"", false},
+		{" \u00A0\u3000", false},
+		{"\u200B\u2060\uFEFF", false},
+		{"\u2800", false},
+		{"\u3164 \uFE0F", false},
+		{"\u202E\u2069", false},
+	} {
+		if got := Shows(tt.text); got != tt.want {
+			t.Errorf("%+q: got %v, want %v", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestCharactersThatTurnTheText(t *testing.T) {
+	for r := rune(0); r <= utf8.MaxRune; r++ {
+		isMark := r == '\u061C' || r == '\u200E' || r == '\u200F'
+		if got, want := TurnsText(r), unicode.Is(unicode.Bidi_Control, r) && !isMark; got != want {
+			t.Errorf("%U: got %v, want %v", r, got, want)
+		}
+	}
+}
