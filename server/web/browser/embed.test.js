@@ -29,6 +29,20 @@ describe("embed", () => {
     assert.equal(await frame.locator("#room").textContent(), room);
   });
 
+  test("a target that is not there, or not a selector, is an error in the console, and the chat is behind the script", async (t) => {
+    for (const [target, want] of [["[", /data-target="\[" is not a CSS selector/], ["#nowhere", /data-target="#nowhere" matches no element/]]) {
+      const { chat, frame } = await embedded(t, {
+        attributes: `data-room="${ownRoom()}" data-target="${target}"`,
+        init: () => {
+          window.said = [];
+          console.error = (text) => window.said.push(text);
+        },
+      });
+      await connected(frame);
+      assert.match((await chat.page.evaluate(() => window.said)).join(), want);
+    }
+  });
+
   test("the site signs its reader in by a function, and only the frame of the chat gets the token", async (t) => {
     const room = ownRoom();
     const thief = await startSite(t, `<script>

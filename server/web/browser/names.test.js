@@ -4,10 +4,25 @@ import { describe, it } from "node:test";
 
 import { load } from "./pure.js";
 
-const { addLater, directRoom, inOrder, isPersonal, later, listLine, Message, lineOf } = await load(
-  "src/net/directroom.ts", "src/room/message.ts", "src/shell/lines.ts", "src/words/words.ts", "src/words/later.ts",
+globalThis.document = { dir: "" };
+const { addLater, t, roomProblem, directRoom, inOrder, isPersonal, later, listLine, Message, lineOf } = await load(
+  "src/net/directroom.ts", "src/room/message.ts", "src/shell/lines.ts", "src/words/words.ts", "src/words/later.ts", "src/net/roomaddress.ts",
 );
 addLater(later);
+
+describe("names", () => {
+  it("of rooms have a character that one sees", () => {
+    for (const name of [" ", "\u3000\u00a0", "\t", "\u200b", "\u2800"]) {
+      assert.notEqual(roomProblem(name), "", JSON.stringify(name));
+    }
+    assert.deepEqual([roomProblem("lobby"), roomProblem(" a b")], ["", ""]);
+  });
+
+  it("do not turn the sentence around them", () => {
+    assert.equal(t("mod.kicked", { name: "\u202eeve\u2069" }), "eve was kicked.");
+    assert.equal(t("mod.kicked", { name: "\u05d3\u202c" }), "\u2068\u05d3\u2069 was kicked.");
+  });
+});
 
 describe("the room of two users", () => {
   it("has one name, with the users in the order of their bytes", () => {

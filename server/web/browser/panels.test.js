@@ -157,9 +157,11 @@ describe("panels", () => {
       await a.publish(room, { id: "r2", text: "no", thread: id });
       await a.until(async () => (await replies()).length === 3, "no second reply in the panel");
       assert.deepEqual(await replies(), ["shall we?", "yes", "no"]);
-      await a.page.locator("#messages .replies").filter({ hasText: "2 replies" }).waitFor();
+      const wholeWay = (page) => page.locator("#messages .rx").filter({ hasText: /2 replieslast \d\d:\d\d$/ }).filter({ has: page.locator(".av").nth(1) }).first().waitFor();
+      await wholeWay(a.page);
 
       const c = await open(t, address(room));
+      await wholeWay(c.page);
       await c.page.locator("#messages .replies").filter({ hasText: "2 replies" }).click();
       await c.page.locator("#panel .m").nth(2).waitFor();
       assert.deepEqual(await c.page.$$eval("#panel .m .text", (all) => all.map((e) => e.textContent)), ["shall we?", "yes", "no"]);
@@ -262,5 +264,36 @@ describe("panels", () => {
     await guest.page.locator("#panel input").fill("gu");
     await guest.page.locator("#panel li").filter({ hasText: "Olive" }).waitFor({ state: "detached" });
     await guest.shows("#panel li bdi", "Gus");
+
+    // A new role is shown at once to the owner who gave it, and soon to the others.
+    await guest.page.click("#more");
+    await guest.page.getByRole("menuitem", { name: "Join this room" }).click();
+    await guest.until(async () => {
+      await guest.page.click("#more");
+      const offered = await guest.page.getByRole("menuitem", { name: "Join this room" }).count();
+      await guest.page.keyboard.press("Escape");
+      return offered === 0;
+    }, "the guest is not a member");
+    await owner.page.click("#people");
+    await owner.page.locator("#panel li button").filter({ hasText: "Gus" }).click();
+    await owner.page.getByRole("menuitem", { name: "Make a moderator" }).click();
+    await owner.notice("Gus is a moderator now");
+    await owner.page.locator("#panel .role").filter({ hasText: "moderator" }).waitFor();
+    await guest.page.locator("#panel .role").filter({ hasText: "moderator" }).waitFor();
+  });
+
+  test("a kick of somebody who has left says so", async (t) => {
+    const room = chatRoom();
+    const owner = await ownerOf(t, room);
+    const guest = await open(t, address(room));
+    await guest.name("Gus");
+    await guest.say("bye");
+    await owner.hears(1);
+    await owner.act("bye", "Kick from the room");
+    await owner.notice("Gus was kicked");
+    await guest.page.goto("about:blank");
+    await owner.until(async () => await owner.page.textContent("#count") === "1", "the guest is still counted");
+    await owner.act("bye", "Kick from the room");
+    await owner.notice("Gus was not in the room");
   });
 });

@@ -74,12 +74,30 @@ function start(script: HTMLScriptElement): void {
     }
     frame.contentWindow?.postMessage({ throng: "token", token: typeof token === "string" ? token : null }, server.origin);
   });
-  const place = settings.target === "" ? null : document.querySelector(settings.target);
+  const place = placeOf(settings);
   if (place === null) {
     script.after(frame);
   } else {
     place.append(frame);
   }
+}
+
+// placeOf returns the element to put the frame into; null for the place behind the script.
+function placeOf({ target }: Settings): Element | null {
+  if (target === "") {
+    return null;
+  }
+  let place: Element | null = null;
+  let problem = "matches no element";
+  try {
+    place = document.querySelector(target);
+  } catch {
+    problem = "is not a CSS selector";
+  }
+  if (place === null) {
+    console.error(`throng: data-target="${target}" ${problem}: the chat is behind the script element`);
+  }
+  return place;
 }
 
 if (document.currentScript instanceof HTMLScriptElement) {

@@ -1,1 +1,1 @@
-import"./chunk-5LFAYBJ4.js";
+import"./chunk-5IWTSTRF.js";

@@ -3,7 +3,9 @@ import { avatar } from "../ui/avatar";
 import { button, buttonKeys, cutLine, element, icon } from "../ui/dom";
 import type { Message, Row } from "../room/message";
 import { t, tn } from "../words/words";
-import { clock } from "./dates";
+import { clock, day, isSameDay } from "./dates";
+
+const maxWriters = 3; // avatars at the way to a thread
 
 // Drawing is what a row needs of the page.
 export interface Drawing {
@@ -12,6 +14,7 @@ export interface Drawing {
   quoted(m: Message): Message | undefined; // the message that this one answers, if it is loaded
   goTo(m: Message): void; // to what this one answers
   openThread(m: Message): void;
+  repliesTo(m: Message): Message[]; // those that are loaded, the newest first
   showEdits(m: Message): void; // what changed in it
   inThread: boolean; // the rows are those of a thread
   reactions(m: Message): Node | null; // with who gave them
@@ -69,11 +72,22 @@ function content(m: Message, drawing: Drawing): Element {
     x.append(reactions);
   }
   if (m.replies > 0) {
-    const replies = button("t", tn("replies", m.replies), "", () => drawing.openThread(m));
-    replies.classList.add("replies");
-    x.append(element("div", "rx", replies));
+    x.append(thread(m, drawing));
   }
   return x;
+}
+
+// thread draws the way to the replies: who wrote them, how many there are, and when the last one was written.
+function thread(m: Message, drawing: Drawing): Element {
+  const known = drawing.repliesTo(m);
+  const [last] = known;
+  const writers = Array.from(new Map(known.map((reply) => [reply.user, reply])).values()).slice(0, maxWriters);
+  const e = element("div", "rx", ...writers.map(({ user, sender, kind }) => avatar(user, sender, kind === "own")),
+    button("t replies", tn("replies", m.replies), "", () => drawing.openThread(m)));
+  if (last !== undefined && last.offset >= m.lastReply) {
+    e.append(element("span", "s", t("replies.last", { time: isSameDay(last.time, new Date()) ? clock(last.time) : day(last.time) })));
+  }
+  return e;
 }
 
 function quote(m: Message, drawing: Drawing): Element {

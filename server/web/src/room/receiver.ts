@@ -207,8 +207,8 @@ export class Receiver {
     if (known !== undefined && (known.user === author || known.state !== "" && isMine)) {
       if (known.state !== "") {
         Object.assign(known, at, { user: author, text, mentions: usersOf(data.mentions) }); // the server may have masked words of it
-        this.#countReply(known);
         timeline.published(known);
+        this.#countReply(known);
         this.#on.published(known);
       }
       return; // or it was published twice, to be sure
@@ -217,8 +217,8 @@ export class Receiver {
     if (known !== undefined) {
       message.id = "";
     }
-    this.#countReply(message);
     this.#show(message, isOld || isMine);
+    this.#countReply(message); // draws the first message of the thread, with who replied
   }
 
   #newMessage(data: ReceivedContent, text: string, { info, author, at }: Source): Message {

@@ -46,8 +46,12 @@ export interface ControlParts {
 
 export function listen(shell: Controlled, parts: ControlParts): void {
   const { identity, log, people, rooms } = parts;
-  const peoplePanel = new PeoplePanel({
-    panel: shell.panel, presence: shell.presence, people, me: () => identity.user, actionsFor: (person) => personActions(person, shell.actions),
+  const peoplePanel: PeoplePanel = new PeoplePanel({
+    panel: shell.panel, presence: shell.presence, people, me: () => identity.user,
+    actionsFor: (person) => personActions(person, { ...shell.actions, say: (text) => {
+      shell.say(text);
+      peoplePanel.renew();
+    } }),
   });
   const jump = () => showJump({
     rooms: () => rooms.all,

@@ -48,6 +48,7 @@ export function makeDrawing({ rooms, people, me, use }: DrawingParts): Drawing {
     line: (m) => plainText(m.text),
     quoted: (m) => rooms.current.timeline.byId(m.replyTo || m.thread),
     goTo: (m) => use((shell) => void shell.goTo(m.replyTo)),
+    repliesTo: (m) => rooms.current.timeline.all.filter(({ thread, deleted }) => thread === m.id && !deleted).reverse(),
     openThread: (m) => use((shell) => shell.openThread(m)),
     showEdits: (m) => use((shell) => void shell.showEdits(m)),
     reactions: (m) => reactionsRow(m, { me: me(), people, room: rooms.current, react: (emoji, on) => use((shell) => shell.writing.react(m, emoji, on)) }),

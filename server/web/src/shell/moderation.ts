@@ -29,10 +29,19 @@ export function moderate(room: Room, { user, name }: Moderated, say: (text: stri
   const act = (method: string, params: object, done: string) => attempt(say, done, () => room.rpc(method, { user, ...params }));
   return [
     { word: "mod.mute", icon: "hush", run: () => act("silence", { seconds: muteFor }, t("mod.muted", { name })) },
-    { word: "mod.kick", icon: "leave", run: () => act("kick", {}, t("mod.kicked", { name })) },
+    { word: "mod.kick", icon: "leave", run: () => void isAbsent(room, user).then((absent) => act("kick", {}, t(absent ? "mod.absent" : "mod.kicked", { name }))) },
     { word: "mod.ban", icon: "ban", isBad: true, run: () => askBan(room, name, (how) => act("ban", how, t("mod.banned", { name }))) },
     ...(room.role === "owner" ? [{ word: "mod.promote" as const, icon: "check" as const, run: () => act("role", { role: "moderator" }, t("mod.promoted", { name })) }] : []),
   ];
+}
+
+// isAbsent reports whether a user has no connection in the room, as far as the reader may know.
+async function isAbsent(room: Room, user: string): Promise<boolean> {
+  try {
+    return (await room.members()).every((info) => info.user !== user);
+  } catch {
+    return false; // the room does not say who is in it
+  }
 }
 
 // slow returns the choice of the pause between two messages.

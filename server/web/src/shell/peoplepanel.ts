@@ -13,8 +13,14 @@ import type { Presence } from "./presence";
 
 const maxShown = 100; // people of a section
 const maxAsked = 50; // users whose status is asked for at a time
+const rosterAge = 10_000; // ms after which the roster is read again, while the panel is open: the server does not report its changes
 
 type Role = "member" | "moderator" | "owner";
+
+interface Membership {
+  user: string;
+  role: Role;
+}
 
 interface Somebody {
   user: string;
@@ -34,7 +40,9 @@ export interface PeopleParts {
 
 export class PeoplePanel {
   readonly #parts: PeopleParts;
-  #roster: { user: string; role: Role }[] = [];
+  #room: Room | null = null;
+  #roster: Membership[] = [];
+  #readAt = 0; // when the roster was read, in ms
   #seen = new Map<string, number>(); // when a user was last here, in ms
   #list = element("div", "list");
   #filter = "";
@@ -51,6 +59,7 @@ export class PeoplePanel {
       return;
     }
     const { element: find, input } = field("search", "search", t("people.find"));
+    this.#room = room;
     this.#roster = [];
     this.#filter = "";
     this.#list = element("div", "list");
@@ -65,21 +74,36 @@ export class PeoplePanel {
       name: "people", title: [element("h2", "grow", t("people"))], body: [element("div", "find", find), this.#list],
       onClose: () => { presence.onMembers = null; },
     }, opener);
-    presence.onMembers = () => this.#draw();
+    presence.onMembers = () => {
+      this.#draw();
+      if (Date.now() - this.#readAt > rosterAge) {
+        void this.#readRoster(room);
+      }
+    };
     void presence.refresh();
     void this.#readRoster(room);
   }
 
+  // renew reads the roster again if the panel is open: an act of the reader may have changed it.
+  renew(): void {
+    if (this.#parts.panel.name === "people" && this.#room !== null) {
+      void this.#readRoster(this.#room);
+    }
+  }
+
   // readRoster reads the members of the room, connected or not. Rooms without a roster have none.
   async #readRoster(room: Room): Promise<void> {
+    const list = this.#list;
+    const roster: Membership[] = [];
+    this.#readAt = Date.now();
     try {
-      for (let after = "", more = true; more && this.#roster.length < maxShown * 2;) {
-        const page = await room.rpc<{ members: { user: string; role: Role }[]; more?: boolean }>("members", { after, limit: 100 });
-        this.#roster.push(...page.members);
+      for (let after = "", more = true; more && roster.length < maxShown * 2;) {
+        const page = await room.rpc<{ members: Membership[]; more?: boolean }>("members", { after, limit: 100 });
+        roster.push(...page.members);
         after = page.members.at(-1)?.user ?? "";
         more = page.more === true && after !== "";
       }
-      const away = this.#roster.slice(0, maxAsked).map(({ user }) => user);
+      const away = roster.slice(0, maxAsked).map(({ user }) => user);
       if (away.length > 0) {
         const { users } = await room.rpc<{ users: Record<string, { seen?: number }> }>("status", { users: away });
         this.#seen = new Map(Object.entries(users).flatMap(([user, { seen }]) => (seen === undefined ? [] : [[user, seen]])));
@@ -89,7 +113,10 @@ export class PeoplePanel {
         return; // the connection ended
       }
     }
-    this.#draw();
+    if (list === this.#list) { // the panel was not opened anew meanwhile
+      this.#roster = roster;
+      this.#draw();
+    }
   }
 
   #everybody(): Somebody[] {

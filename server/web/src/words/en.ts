@@ -45,6 +45,7 @@ export const en = {
   "inthread": "In the thread of",
   "older": "an older message",
   "replies": "{n} reply | {n} replies",
+  "replies.last": "last {time}",
   "more": "More actions",
   "clip": "Show all of it",
   // Panels.

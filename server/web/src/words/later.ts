@@ -61,6 +61,7 @@ export const later = {
   "mod.muted": "{name} is muted for 10 minutes.",
   "mod.kick": "Kick from the room",
   "mod.kicked": "{name} was kicked.",
+  "mod.absent": "{name} was not in the room.",
   "mod.ban": "Ban…",
   "mod.banned": "{name} is banned.",
   "mod.promote": "Make a moderator",

@@ -19,6 +19,8 @@ type Arguments<Names extends string> = [Names] extends [never] ? [] : [Values<Na
 const categories = ["zero", "one", "two", "few", "many", "other"] as const;
 const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
+const turning = /[\u202A-\u202E\u2066-\u2069]/g; // embeddings, overrides, isolates
+
 let words: Partial<Words> = en;
 let language = "en";
 let forms: readonly string[] = [];
@@ -71,8 +73,9 @@ function put(sentence: string, values: Values<string>): string {
   });
 }
 
-// isolate keeps a name that is written in the other direction from turning the sentence around it.
-function isolate(value: string): string {
+// isolate keeps a name that is written in the other direction from turning the sentence around it. Characters that do so by themselves go.
+function isolate(text: string): string {
+  const value = text.replace(turning, "");
   return rightToLeft.test(value) || document.dir === "rtl" ? `\u2068${value}\u2069` : value;
 }
 

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-OR5PXYVK.js";import{a as m}from"./chunk-EDPODIOX.js";import"./chunk-AVHBL2Q5.js";import"./chunk-GTNBKFIM.js";import{$ as s,h as o,q as r}from"./chunk-5LFAYBJ4.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
