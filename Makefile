@@ -128,7 +128,7 @@ sdk: ## test the server with the real client and server SDKs, from npm and PyPI
 	server/sdk/run.sh
 
 .PHONY: sdk-all
-sdk-all: ## make sdk with each scenario for the SDKs of Go and Java as well; CI runs those over TLS only
+sdk-all: sdk ## make sdk, then each scenario with the SDKs of Go and Java, which CI runs over TLS only
 	SDKS=all server/sdk/run.sh
 
 .PHONY: examples

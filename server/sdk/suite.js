@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { startOverTLS } from "../web/browser/certificate.js";
 import { build, freePort, Server } from "../web/browser/server.js";
-import { kinds, patience } from "./member.js";
+import { eachKind, patience } from "./member.js";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -42,7 +42,7 @@ export const test = (name, run, timeout = 4 * patience) => it(name, { timeout },
 
 // forEach makes a test of each SDK that has the feature, if the scenario needs one.
 export function forEach(what, run, feature) {
-  for (const kind of kinds) {
+  for (const kind of eachKind) {
     if (!kind.without?.includes(feature)) {
       test(`${what}: ${kind.name}`, (t) => run(t, kind));
     }

@@ -56,9 +56,11 @@ class Member {
         emit(type, "channel", channel, "user", info.getUser(), "client", info.getClient());
     }
 
+    /** Without a publisher, the SDK has one without a name. */
     private void emitPublication(String type, String channel, byte[] data, long offset, ClientInfo info, Map<String, String> tags) {
-        emit(type, "channel", channel, "data", Driver.decode(data), "offset", offset > 0 ? offset : null, "user", info == null ? null : info.getUser(),
-            "client", info == null ? null : info.getClient(), "tags", tags == null || tags.isEmpty() ? null : tags);
+        boolean known = info != null && !info.getClient().isEmpty();
+        emit(type, "channel", channel, "data", Driver.decode(data), "offset", offset > 0 ? offset : null, "user", known ? info.getUser() : null,
+            "client", known ? info.getClient() : null, "tags", tags == null || tags.isEmpty() ? null : tags);
     }
 
     void subscribe(String channel, JsonObject args) throws DuplicateSubscriptionException {
