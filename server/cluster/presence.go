@@ -12,8 +12,8 @@ import (
 	"github.com/throng-chat/throng/server/cluster/member"
 )
 
-// The presence of rooms, which each node knows of all nodes. A node sends the changes of its own members to each other node, in numbered messages: one a
-// round, and one each second if there is no change. A node that misses a number asks for the whole presence.
+// The presence of rooms, which each node knows of all nodes. A node sends the changes of its own members to each other node, in numbered messages: at
+// most ten a second, and one each second if there is no change. A node that misses a number asks for the whole presence.
 
 // presence is the members of this node that it lists, and what the other nodes know of them.
 type presence struct {
@@ -74,10 +74,10 @@ func (pr *presence) due() bool {
 }
 
 // sendPresence sends the changes to the peers, and the whole presence to new ones. idle: also without changes, so that a loss of the last message is
-// noticed. Called by Run.
-func (n *Node) sendPresence(idle bool) {
+// noticed. It returns false if there was nothing to send. Called by Run.
+func (n *Node) sendPresence(idle bool) bool {
 	if !idle && !n.presence.due() {
-		return
+		return false
 	}
 	n.mu.Lock()
 	members := n.table.Members()
@@ -122,6 +122,7 @@ func (n *Node) sendPresence(idle bool) {
 		next[id] = number
 		pr.newest = max(pr.newest, number-1)
 	}
+	return true
 }
 
 // peersLocked returns the nodes that get the changes, and the version of the messages that each reads: those that are alive, and peers that are silent for

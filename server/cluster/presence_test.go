@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/throng-chat/throng/server/cluster/member"
 	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // outbox is an engine that keeps what its node sends.
@@ -151,5 +153,41 @@ func TestTheWholePresenceIsSentAgainIfItIsLost(t *testing.T) {
 	}
 	if gaps, resyncs := b.links.of[boxes["a"].Self()].gaps, a.links.of[boxes["b"].Self()].resyncs; listed() != 1 || gaps != 1 || resyncs != 1 {
 		t.Errorf("after a lost message: node b lists %d members and has counted %d gaps, node a %d resyncs; want 1 each", listed(), gaps, resyncs)
+	}
+}
+
+// Many clients join at once when a crowd arrives. Each other node gets a message a tick then, not one for each client.
+func TestChangesOfThePresenceAreGathered(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	a, b := startNode(t, fake, "a"), startNode(t, fake, "b")
+	received := func() uint64 {
+		for _, l := range b.Status().Links {
+			if l.Peer == "a" {
+				return l.Messages
+			}
+		}
+		return 0
+	}
+	testkit.Eventually(t, "messages of node a", func() bool { return received() > 0 })
+	const clients = 300
+	before, began := received(), time.Now()
+	for i := range clients {
+		a.Joined("p", &chat.ClientInfo{Client: strconv.Itoa(i)})
+		time.Sleep(time.Millisecond)
+	}
+	listed := func() int {
+		b.remote.mu.Lock()
+		defer b.remote.mu.Unlock()
+		if rn := b.remote.nodes[a.cfg.Engine.Self()]; rn != nil {
+			return len(rn.members)
+		}
+		return 0
+	}
+	testkit.Eventually(t, "the members of node a on node b", func() bool { return listed() == clients })
+	most := uint64(20 + 3*time.Since(began)/tick) // with heartbeats and what a node sends each second
+	if got := received() - before; got > most {
+		t.Errorf("%d messages for %d clients in %v, want at most %d", got, clients, time.Since(began), most)
 	}
 }

@@ -66,7 +66,7 @@ func (n *Node) Run(ctx context.Context) {
 	defer n.closeMemory()
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
-	var beat, repeated time.Duration
+	var beat, repeated, sent time.Duration
 	last := n.now()
 	for {
 		select {
@@ -103,7 +103,9 @@ func (n *Node) Run(ctx context.Context) {
 			n.sendPresence(true)
 			n.rebalance(ctx, now)
 		}
-		n.sendPresence(false)
+		if now-sent >= tick && n.sendPresence(false) { // the next changes are gathered until the next tick
+			sent = now
+		}
 		for _, lg := range n.logs.all() {
 			n.sendRequests(lg)
 			n.sendAnswers(lg)
