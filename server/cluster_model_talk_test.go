@@ -117,6 +117,9 @@ func (ct *clusterTalks) people(c *clusterClient, room *chat.RoomOptions) {
 		m.result(func() {
 			if e == nil {
 				m.did["read"]++
+				if h.ReadTimeline(room.Pattern, timeline.Query{Limit: 1}).Epoch != page.Epoch {
+					return // the room in memory has another owner since the request: the marker is one of its epoch
+				}
 				key := room.Pattern + " " + c.name
 				if ct.epochs[key] != page.Epoch { // a room in memory may lose a marker with its owner
 					ct.upto[key], ct.epochs[key] = 0, page.Epoch

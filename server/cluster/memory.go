@@ -54,17 +54,22 @@ func (n *Node) homeMemory(lg *nodeLog) *home.Memory {
 		},
 		Takeover: func() home.Takeover {
 			owner, _, _ := lg.log.Position()
-			_, last, term := lg.memory.Position()
-			left := lg.left.Load()
-			isOther := owner.Node != string(n.cfg.Engine.Self()) && !lg.memory.IsWhole(n.cfg.Name)
-			t := home.Takeover{
-				Uncertain: last > 0 && (isOther || left != nil && left.Term == term && left.To != ""),
-				Foreign:   lg.memory.Heard() > term,
-			}
-			t.Alone = (t.Uncertain || t.Foreign) && !n.certain()
-			return t
+			return n.takeover(lg, owner)
 		},
 	}
+}
+
+// takeover returns what the rooms must assume when this node becomes the owner, which has noted owner as the one before.
+func (n *Node) takeover(lg *nodeLog, owner home.Owner) home.Takeover {
+	_, last, term := lg.memory.Position()
+	left := lg.left.Load()
+	isMine := owner.Node == string(n.cfg.Engine.Self()) && owner.Term == term // a copy that has lost its fence may have another owner
+	t := home.Takeover{
+		Uncertain: last > 0 && (!isMine && !lg.memory.IsWhole(n.cfg.Name) || left != nil && left.Term == term && left.To != ""),
+		Foreign:   lg.memory.Heard() > term,
+	}
+	t.Alone = (t.Uncertain || t.Foreign) && !n.certain()
+	return t
 }
 
 // copy returns what this node says about its copy.
@@ -149,6 +154,15 @@ func (n *Node) keepMemory(now time.Duration) {
 	}
 	if reached != before {
 		n.beat(false) // another node may wait for what this one reaches
+	}
+}
+
+// doubt is called when this node no longer reaches a majority: the others may have an owner soon, which continues the rooms with other publications. If this
+// node is the owner, it gives the log up. As its next owner it begins new generations, so that the positions of clients of the other owner do not count.
+func (lg *nodeLog) doubt() {
+	if _, _, state := lg.log.Position(); state == home.Ready {
+		lg.memory.Doubt()
+		lg.log.Heard(home.Owner{Term: lg.memory.Heard()}, 0)
 	}
 }
 

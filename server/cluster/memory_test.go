@@ -7,6 +7,8 @@ import (
 
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/cluster/member"
+	"github.com/throng-chat/throng/server/home"
+	"github.com/throng-chat/throng/server/record"
 )
 
 func newNode(name string) *Node {
@@ -55,5 +57,26 @@ func TestANodeThatIsBackWaitsForTheOwner(t *testing.T) {
 		if !n.shouldTry(lg, back+2*member.Interval) {
 			t.Errorf("%s log: nobody takes it", n.logs.nameOf(lg))
 		}
+	}
+}
+
+// A node has replaced its copy by that of another owner, which had removed its fence. Then the node has noted itself as the last owner, and must not take the
+// records for its own ones.
+func TestACopyWithoutTheFenceOfItsOwnerIsUncertain(t *testing.T) {
+	n := newNode("a")
+	lg := n.logs.all()[1]
+	var w record.Writer
+	if err := w.Add(&record.Entry{Kind: record.Fence, Data: []byte("b")}); err != nil {
+		t.Fatal(err)
+	}
+	if apply, _ := lg.memory.Receive("b", 1, w.Seal(record.Header{Term: 7})); !apply {
+		t.Fatal("the first record of the owner is not stored")
+	}
+	self := string(n.cfg.Engine.Self())
+	if got := n.takeover(lg, home.Owner{Node: self, Term: 6}); !got.Uncertain {
+		t.Errorf("the records of term 7 are not uncertain for the owner of term 6: %+v", got)
+	}
+	if got := n.takeover(lg, home.Owner{Node: self, Term: 7}); got.Uncertain {
+		t.Errorf("the own records are uncertain: %+v", got)
 	}
 }

@@ -49,6 +49,9 @@ func (n *Node) checkMajority(now time.Duration) {
 	}
 	for _, lg := range n.logs.all() {
 		if lg.memory != nil {
+			if !has {
+				lg.doubt()
+			}
 			continue
 		}
 		lg.sender.Refuse(!has)

@@ -133,6 +133,13 @@ func (l *Log) Lag(applied uint64) uint64 {
 	return newest - min(newest, applied)
 }
 
+// Doubt notes that another node may have a later term than this copy.
+func (l *Log) Doubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = max(l.heard, l.ring.term()+1)
+}
+
 // Claimant returns the node with the newest claim; empty for none.
 func (l *Log) Claimant() broker.NodeID {
 	l.mu.Lock()
