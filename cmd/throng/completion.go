@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/alecthomas/kong"
 	"github.com/willabides/kongplete"
 )
 
@@ -58,6 +59,18 @@ func completes(cli any) bool {
 	if os.Getenv("COMP_LINE") == "" {
 		return false
 	}
-	kongplete.Complete(newParser(cli), kongplete.WithExitFunc(func(int) {}))
+	kongplete.Complete(completingParser(cli), kongplete.WithExitFunc(func(int) {}))
 	return true
+}
+
+// completingParser returns a parser that knows the values of settings. The parser of a command line does not: the checks of the settings
+// reject other values, whatever their source is.
+func completingParser(cli any) *kong.Kong {
+	parser := newParser(cli)
+	for _, f := range serverFlags(parser.Model) {
+		if f.Enum == "" {
+			f.Enum = f.Tag.Get("oneof")
+		}
+	}
+	return parser
 }

@@ -14,7 +14,7 @@ import (
 func proposals(t *testing.T, line string) []string {
 	t.Helper()
 	t.Setenv("COMP_LINE", line)
-	parser := newParser(&commands{})
+	parser := completingParser(&commands{})
 	var out bytes.Buffer
 	parser.Stdout = &out
 	kongplete.Complete(parser, kongplete.WithExitFunc(func(int) {}))
@@ -29,6 +29,7 @@ func TestCompletionProposesCommandsFlagsAndValues(t *testing.T) {
 		"throng token make --sec":    "--secret --secret-file",
 		"throng bench broadcast --r": "--rate",
 		"throng completion ":         "bash fish zsh",
+		"throng serve --guests ":     "auto off on",
 	} {
 		got := proposals(t, line)
 		slices.Sort(got)
