@@ -142,3 +142,25 @@ func TestAChangeHoldsOnAllNodesWhenItsCallReturns(t *testing.T) {
 		}
 	}
 }
+
+// A node without a majority does what a call wants of its clients. The call fails and names the nodes that it does not reach: they may run, and have clients of
+// the user.
+func TestACallWithoutAMajorityNamesTheOthers(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	nodes := startCluster(t, fake)
+	here, there := connectSDK(t, nodes[0].Server, tokenOf("ann")), connectSDK(t, nodes[1].Server, tokenOf("ann"))
+	fake.Split(nodes[0].engine)
+	eventually(t, "silence on both sides", func() bool {
+		return !nodes[0].node.Status().Majority && len(nodes[1].node.Status().Nodes) == 2
+	})
+	const want = `{"error":{"code":100,"message":"internal server error: not all connections finished within 5 s: nodes that have not answered: b, c","temporary":true}}`
+	if got := call(t, nodes[0].Server, "disconnect", `{"user":"ann"}`); got != want {
+		t.Errorf("disconnect on the smaller side: got %s, want %s", got, want)
+	}
+	here.expectCloseCode(3503)
+	if got := call(t, nodes[1].Server, "disconnect", `{"user":"ann"}`); got != `{"result":{}}` {
+		t.Errorf("disconnect on the larger side: got %s", got)
+	}
+	there.expectCloseCode(3503)
+}

@@ -97,7 +97,7 @@ func (n *Node) tryToOwn(ctx context.Context, now time.Duration) {
 			defer lg.leading.Store(false)
 			if err := lg.log.Lead(ctx); err != nil {
 				if ctx.Err() == nil {
-					n.cfg.Log.Warn("this node could not become the owner of a log", "log", lg.shard, "error", err)
+					n.cfg.Log.Warn("this node could not become the owner of a log", "log", n.logs.nameOf(lg), "error", err)
 				}
 				return
 			}

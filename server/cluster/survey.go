@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,9 +10,11 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/cluster/member"
 )
 
-// Commands of the application on connections of all nodes. A call answers when every live node has done it.
+// Commands of the application on connections of all nodes. A call answers when every live node has done it. A node without a majority cannot know that the
+// silent ones are dead: its calls fail, and name them.
 
 // commandTimeout is the time for a command of another node.
 const commandTimeout = 5 * time.Second
@@ -46,10 +47,10 @@ func (n *Node) survey(ctx context.Context, version int, message func(number uint
 		}
 	}
 	n.surveys.last++
-	number := n.surveys.last
+	number, unreached := n.surveys.last, n.unreachedLocked()
 	if len(sv.waiting) == 0 {
 		n.mu.Unlock()
-		return nil
+		return unanswered(unreached)
 	}
 	n.surveys.open[number] = sv
 	asked := slices.Collect(maps.Keys(sv.waiting))
@@ -68,11 +69,33 @@ func (n *Node) survey(ctx context.Context, version int, message func(number uint
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.surveys.open, number)
-	if sv.first == nil && len(sv.waiting) > 0 {
-		names := strings.Join(slices.Sorted(maps.Values(sv.waiting)), ", ")
-		return &chat.Rejection{Cause: chat.CauseTimeout, Detail: fmt.Sprintf("nodes that have not answered: %s", names)}
+	if sv.first != nil {
+		return sv.first
 	}
-	return sv.first
+	return unanswered(append(unreached, slices.Collect(maps.Values(sv.waiting))...))
+}
+
+// unreachedLocked returns the names of the silent nodes, if this node does not reach a majority: they may run. Node.mu is held.
+func (n *Node) unreachedLocked() (names []string) {
+	if n.majority {
+		return nil
+	}
+	now := n.now()
+	for _, m := range n.table.Members() {
+		if now-m.Heard >= member.SuspectAfter {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// unanswered returns the rejection of a call that nodes have not answered; nil for none.
+func unanswered(nodes []string) *chat.Rejection {
+	if len(nodes) == 0 {
+		return nil
+	}
+	slices.Sort(nodes)
+	return &chat.Rejection{Cause: chat.CauseTimeout, Detail: "nodes that have not answered: " + strings.Join(nodes, ", ")}
 }
 
 // Tell implements chat.Others.

@@ -5,16 +5,18 @@ import (
 	"time"
 )
 
-// lossesShown is the time between two lines about one kind of loss.
-const lossesShown = 10 * time.Second
+const (
+	lossesShown = 10 * time.Second // between two lines about one kind of loss
+	joinTime    = 10 * time.Second // in which a node that has joined asks for what it has missed: these are no losses
+)
 
 // lossLog logs that counters of losses have grown. Owned by Run.
 type lossLog struct{ kinds map[string]*shownLoss }
 
-// shownLoss is a counter at the last line.
+// shownLoss is a counter at the last line. It begins when it is first seen.
 type shownLoss struct {
-	count uint64
-	at    time.Duration
+	count     uint64
+	begun, at time.Duration
 }
 
 // losses are the counters, since the start of this node.
@@ -35,8 +37,11 @@ type logGaps struct {
 func (ll *lossLog) grown(kind string, count uint64, now time.Duration) uint64 {
 	s := ll.kinds[kind]
 	if s == nil {
-		s = &shownLoss{at: -lossesShown}
+		s = &shownLoss{begun: now, at: now}
 		ll.kinds[kind] = s
+	}
+	if now-s.begun < joinTime {
+		s.count = count
 	}
 	s.count = min(s.count, count) // a node that has left and is back begins again
 	if count == s.count || now-s.at < lossesShown {
