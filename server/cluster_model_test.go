@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,7 +68,8 @@ func checkClusterDid(t *testing.T, did map[string]int, seeds int) {
 func TestClientsOfANodeThatIsTooFarBehindResubscribe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := newClusterModel(t, 4, map[string]int{}, slog.New(slog.DiscardHandler))
+		var log strings.Builder
+		m := newClusterModel(t, 4, map[string]int{}, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})))
 		defer m.stopAll()
 		parted, c := m.nodes[0], m.clients[0]
 		for _, other := range m.clients[1:] {
@@ -88,6 +90,9 @@ func TestClientsOfANodeThatIsTooFarBehindResubscribe(t *testing.T) {
 		m.finish()
 		if m.did["resubscribed"] == 0 {
 			t.Error("no client has resubscribed")
+		}
+		if strings.Contains(log.String(), "are lost") { // then all durable rooms get a new epoch
+			t.Errorf("records that the owner has removed count as lost: %s", log.String())
 		}
 	})
 }
