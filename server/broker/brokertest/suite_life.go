@@ -11,23 +11,35 @@ import (
 )
 
 // available waits until the engine accepts appends again, and returns its newly opened log.
-func available(t testing.TB, e broker.Engine) broker.Log {
+func available(t testing.TB, e broker.Engine) (l broker.Log) {
 	t.Helper()
-	for end := time.Now().Add(patience(t)); ; {
+	again(t, e, func(ctx context.Context) (err error) { l, err = e.Open(ctx, 0); return err })
+	return l
+}
+
+// availableTable waits until the engine opens a table again: a log is available before a new table finds a place on all nodes.
+func availableTable(t testing.TB, e broker.Engine, name string) (table broker.Table) {
+	t.Helper()
+	again(t, e, func(ctx context.Context) (err error) { table, err = e.Table(ctx, name); return err })
+	return table
+}
+
+// again repeats what fails until the engine is available.
+func again(t testing.TB, e broker.Engine, do func(context.Context) error) {
+	t.Helper()
+	for end := time.Now().Add(patience(t)); ; time.Sleep(5 * time.Millisecond) {
 		err := e.Health().Err
 		if err == nil {
-			var l broker.Log
 			ctx, cancel := context.WithTimeout(within(t), patience(t)/10) // a request that is lost has no answer
-			l, err = e.Open(ctx, 0)
+			err = do(ctx)
 			cancel()
-			if err == nil {
-				return l
-			}
+		}
+		if err == nil {
+			return
 		}
 		if time.Now().After(end) {
 			t.Fatalf("the engine is not available again: %v", err)
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -79,7 +91,7 @@ func comesBack(t testing.TB, c Config) {
 	l := available(t, e)
 	_, records, _ := replayed(t, l, 0)
 	sameRecords(t, records[:min(len(kept), len(records))], kept)
-	put(t, openTable(t, e, "names"), "key", "value")
+	put(t, availableTable(t, e, "names"), "key", "value")
 	stop(t, e)
 }
 

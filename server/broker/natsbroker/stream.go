@@ -85,7 +85,7 @@ func (i *instance) explainCreate(err error) error {
 	text := strings.ToLower(api.Description)
 	if i.options.External == nil {
 		if strings.Contains(text, "no suitable peers") {
-			return fmt.Errorf("%w: the first start creates the log on %d nodes: start the others", err, i.options.replicas())
+			return fmt.Errorf("%w: it is created on %d nodes, which must run", err, i.options.replicas())
 		}
 		return err
 	}
