@@ -52,7 +52,7 @@ func TestDocsErrorsAreThoseOfTheSources(t *testing.T) {
 	})
 	var sources, page []string
 	for code, message := range messages {
-		is := "refresh only"
+		is := "for a subscription"
 		if len(temporary[code]) == 1 {
 			is = slices.Collect(maps.Keys(temporary[code]))[0]
 		}

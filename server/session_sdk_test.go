@@ -214,7 +214,8 @@ func field(t *testing.T, line, name string) string {
 	return value
 }
 
-// An SDK treats an error as final unless it is temporary. After a temporary one, it sends another token.
+// An SDK treats an error as final unless it is temporary. After a temporary one, it sends another token. A connection token that has expired already ends the
+// connection: then each SDK requests another one.
 func TestAnExpiredTokenMayBeRefreshedLate(t *testing.T) {
 	t.Parallel()
 	closed := chat.DefaultRoom()
@@ -224,12 +225,14 @@ func TestAnExpiredTokenMayBeRefreshedLate(t *testing.T) {
 	c := connectSDK(t, s, userToken("ann"))
 	c.sendLine(`{"id":2,"subscribe":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
 	c.expectLine(`{"id":2,"subscribe":{}}`)
-	c.sendLine(`{"id":3,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": expired}))
+	c.sendLine(`{"id":3,"subscribe":{"channel":"y","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "y", "exp": expired}))
 	c.expectLine(`{"id":3,"error":{"code":109,"message":"token expired","temporary":true}}`)
 	c.sendLine(`{"id":4,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x", "exp": expired}))
 	c.expectLine(`{"id":4,"error":{"code":109,"message":"token expired","temporary":true}}`)
 	c.sendLine(`{"id":5,"sub_refresh":{"channel":"x","token":%q}}`, signed(map[string]any{"sub": "ann", "channel": "x"}))
 	c.expectLine(`{"id":5,"sub_refresh":{}}`)
+	c.sendLine(`{"id":6,"refresh":{"token":%q}}`, signed(map[string]any{"sub": "ann", "exp": expired}))
+	c.expectCloseCode(3005)
 }
 
 // A subscription token belongs to one user. A token without a user is only for clients without a user.

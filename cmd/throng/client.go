@@ -60,7 +60,7 @@ func (cf *clientFlags) connect(ctx context.Context, std *streams) (*talker, erro
 	tk.OnConnected(func(centrifuge.ConnectedEvent) {
 		if first {
 			first = false
-			tk.OnError(nil) // the SDK (0.12.1) calls it with its lock held when a refresh is rejected for a time, and stops for ever
+			tk.OnError(nil) // the SDK (0.12.1) calls it with its lock held after a temporary error of a refresh, and stops for ever
 			close(connected)
 			return
 		}

@@ -176,8 +176,7 @@ export async function stopDrivers() {
 // java reports whether run.sh has built the driver of the Java SDK, which needs Maven and a JDK.
 export const java = existsSync(here("java/classes/Driver.class"));
 
-// All SDKs. A publication of the one for Go blocks its caller, so several at a time have no order. The one for Java has neither deltas nor getState, and
-// ends a subscription (109) whose token expires before it subscribes again.
+// All SDKs. A publication of the one for Go blocks its caller, so several at a time have no order. The one for Java has neither deltas nor getState.
 export const allKinds = [
   { name: "JavaScript, JSON", driver: "node", protobuf: false },
   { name: "JavaScript, Protobuf", driver: "node", protobuf: true },
@@ -187,7 +186,7 @@ export const allKinds = [
   { name: "Chromium, Protobuf", driver: "chromium", protobuf: true },
   { name: "Go, JSON", driver: "go", protobuf: false, unordered: true },
   { name: "Go, Protobuf", driver: "go", protobuf: true, unordered: true },
-  ...(java ? [{ name: "Java, Protobuf", driver: "java", protobuf: true, without: ["delta", "getState", "late subscription tokens"] }] : []),
+  ...(java ? [{ name: "Java, Protobuf", driver: "java", protobuf: true, without: ["delta", "getState"] }] : []),
 ];
 
 const isExtra = ({ driver }) => driver === "go" || driver === "java";

@@ -144,7 +144,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.publish(room, "still here");
     await member.hears(room, ["still here"]);
     assert.equal(member.count("disconnected") + member.count("unsubscribed"), 0);
-  }, "late subscription tokens");
+  });
 
   forEach("a connection without a token is final where guests are off (3501)", async (t, kind) => {
     const nobody = await Member.open(t, kind, membersOnly.port);
@@ -180,7 +180,7 @@ describe("the SDKs", { concurrency: true }, () => {
     await member.publish(room, "back");
     await member.hears(room, ["back"]);
     assert.equal(member.count("connected"), 1);
-  }, "late subscription tokens");
+  });
 
   forEach("a room with tokens rejects a client without one (103), and the token of another room (3500)", async (t, kind) => {
     const room = roomOf("signed");

@@ -41,7 +41,7 @@ func (s *Session) connect(id uint32, req *protocol.ConnectRequest) {
 	checkToken(s, req.Token, s.Sessions.Tokens.Connect, func(claims token.Claims, err error) {
 		if err != nil {
 			s.endAdmission()
-			s.rejectToken(id, err, errTokenExpired)
+			s.rejectToken(id, err)
 			return
 		}
 		s.keepToken(func(t *connectionToken) { t.user = claims.User })

@@ -24,7 +24,7 @@ var (
 	ErrBadRequest        = &protocol.Error{Code: 107, Message: "bad request"}
 	ErrNotAvailable      = &protocol.Error{Code: 108, Message: "not available"}
 	errTokenExpired      = &protocol.Error{Code: 109, Message: "token expired"}
-	errRefreshExpired    = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // temporary: an SDK then requests another token
+	errSubTokenExpired   = &protocol.Error{Code: 109, Message: "token expired", Temporary: true} // temporary: each SDK then requests another token
 	ErrTooManyRequests   = &protocol.Error{Code: 111, Message: "too many requests", Temporary: true}
 	ErrUnrecoverable     = &protocol.Error{Code: 112, Message: "unrecoverable position"}
 )

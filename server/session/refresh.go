@@ -1,6 +1,8 @@
 package session
 
 import (
+	"errors"
+
 	"github.com/centrifugal/protocol"
 
 	"github.com/throng-chat/throng/server/chat"
@@ -12,11 +14,15 @@ import (
 // refresh handles the command refresh: a new connection token.
 func (s *Session) refresh(id uint32, req *protocol.RefreshRequest) {
 	checkToken(s, req.Token, s.Sessions.Tokens.Connect, func(claims token.Claims, err error) {
-		if err != nil {
-			s.rejectToken(id, err, errRefreshExpired)
-			return
+		switch {
+		case errors.Is(err, token.ErrExpired):
+			// Not a temporary error: the SDK for Go (0.12.1) may stop for ever at one.
+			s.flushAndDisconnect(disconnectExpired)
+		case err != nil:
+			s.rejectToken(id, err)
+		default:
+			s.finishRefresh(id, claims)
 		}
-		s.finishRefresh(id, claims)
 	})
 }
 
@@ -59,7 +65,7 @@ func (s *Session) subRefresh(id uint32, req *protocol.SubRefreshRequest) {
 		s.fail(id, ErrDenied)
 		return
 	}
-	s.subscriptionToken(id, req.Token, req.Channel, errRefreshExpired, func(claims token.SubClaims) {
+	s.subscriptionToken(id, req.Token, req.Channel, func(claims token.SubClaims) {
 		// The subscription may have ended while the token was verified.
 		if sub := s.Find(req.Channel); sub != nil {
 			s.finishSubRefresh(id, sub, claims)

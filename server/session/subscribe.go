@@ -24,7 +24,7 @@ func (s *Session) subscribe(id uint32, req *protocol.SubscribeRequest) {
 		return
 	}
 	s.pendingJoin = join
-	s.subscriptionToken(id, req.Token, req.Channel, errTokenExpired, func(claims token.SubClaims) {
+	s.subscriptionToken(id, req.Token, req.Channel, func(claims token.SubClaims) {
 		join.withToken, join.Info, join.data = true, s.InfoIn(claims.Info), AsJSON(claims.Data)
 		join.Token = &chat.TokenIdentity{ID: claims.ID, IssuedAt: claims.IssuedAt}
 		join.expires = expiryOf(claims.Expires)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/centrifugal/protocol"
-
 	"github.com/throng-chat/throng/server/chat"
 	"github.com/throng-chat/throng/server/logqueue"
 	"github.com/throng-chat/throng/server/token"
@@ -37,11 +35,11 @@ func checkToken[C any](s *Session, text string, check func(text string, now time
 	})
 }
 
-// rejectToken replies to a rejected connection token: with the error expired if it has expired.
-func (s *Session) rejectToken(id uint32, err error, expired *protocol.Error) {
+// rejectToken replies to a rejected connection token.
+func (s *Session) rejectToken(id uint32, err error) {
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		s.fail(id, expired)
+		s.fail(id, errTokenExpired)
 	case errors.Is(err, token.ErrKeysNotLoaded):
 		s.fail(id, errInternal)
 	case errors.Is(err, errVerifying):
@@ -68,21 +66,21 @@ func (s *Session) logToken(err error) {
 	})
 }
 
-// subscriptionToken verifies a token for a room, and calls then if it is valid. Otherwise it replies with an error: expired if the token has
+// subscriptionToken verifies a token for a room, and calls then if it is valid. Otherwise it replies with an error: errSubTokenExpired if the token has
 // expired.
-func (s *Session) subscriptionToken(id uint32, text, room string, expired *protocol.Error, then func(token.SubClaims)) {
+func (s *Session) subscriptionToken(id uint32, text, room string, then func(token.SubClaims)) {
 	checkToken(s, text, s.Sessions.Tokens.Subscribe, func(claims token.SubClaims, err error) {
-		if s.acceptsToken(id, claims, err, room, expired) {
+		if s.acceptsToken(id, claims, err, room) {
 			then(claims)
 		}
 	})
 }
 
 // acceptsToken reports whether a subscription token is valid for this session and room. If not, it replies with an error or disconnects.
-func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, room string, expired *protocol.Error) bool {
+func (s *Session) acceptsToken(id uint32, claims token.SubClaims, err error, room string) bool {
 	switch {
 	case errors.Is(err, token.ErrExpired):
-		s.fail(id, expired)
+		s.fail(id, errSubTokenExpired)
 	case errors.Is(err, errVerifying):
 		s.reject(id, ErrTooManyRequests)
 	case errors.Is(err, token.ErrKeysNotLoaded):

@@ -116,13 +116,13 @@ func open(name string, a args) *member {
 	return m
 }
 
-// listen passes on what the client tells, but its errors: with OnError, version 0.12.1 of the SDK stops for ever when the server answers a refresh with
-// a temporary error.
+// listen passes on what the client tells.
 func (m *member) listen() {
 	c := m.client
 	c.OnConnecting(func(e centrifuge.ConnectingEvent) { m.emit("connecting", map[string]any{"code": e.Code}) })
 	c.OnConnected(func(e centrifuge.ConnectedEvent) { m.emit("connected", map[string]any{"client": e.ClientID}) })
 	c.OnDisconnected(func(e centrifuge.DisconnectedEvent) { m.emit("disconnected", map[string]any{"code": e.Code}) })
+	c.OnError(func(e centrifuge.ErrorEvent) { m.emit("server-error", map[string]any{"code": codeOf(e.Error)}) })
 	c.OnSubscribing(func(e centrifuge.ServerSubscribingEvent) {
 		m.emit("server-subscribing", map[string]any{"channel": e.Channel})
 	})
