@@ -243,12 +243,19 @@ describe("panels", () => {
     await guest.name("Mallory");
     await guest.say("spam");
     await owner.hears(1);
-    await owner.act("spam", "Ban…");
-    await owner.page.getByRole("button", { name: "1 hour" }).click();
-    await owner.page.getByRole("textbox", { name: "Reason, shown to Mallory" }).fill(" the same link ");
-    await owner.page.keyboard.press("Enter");
+    const ban = async (reason) => {
+      await owner.act("spam", "Ban…");
+      await owner.page.getByRole("button", { name: "1 hour" }).click();
+      await owner.page.getByRole("textbox", { name: "Reason, shown to Mallory" }).fill(reason);
+      await owner.page.keyboard.press("Enter");
+    };
+    await ban("\u202eknil");
+    await owner.notice(/U\+202E, which changes the direction of the text/);
+    await ban("\u200b");
+    await owner.notice(/only blank and invisible characters/);
+    await ban(" <b>the same link</b> ");
     await owner.notice("Mallory is banned");
-    await guest.shows("#gate blockquote", "the same link");
+    await guest.shows("#gate blockquote", "<b>the same link</b>");
     assert.equal(await guest.page.isVisible("#messages"), false);
   });
 

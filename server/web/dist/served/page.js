@@ -1,1 +1,1 @@
-import"./chunk-5IWTSTRF.js";
+import"./chunk-TSC3VZHQ.js";

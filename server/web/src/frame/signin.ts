@@ -1,6 +1,6 @@
 // The dialog of the name. It opens at a first visit, and where a guest wants another name.
 import { byId, setText } from "../ui/dom";
-import { t, tn } from "../words/words";
+import { fill, t, tn } from "../words/words";
 import { nameKey } from "../net/begun";
 import { chooseName, chosenName, cleanName } from "./guestname";
 
@@ -11,6 +11,7 @@ export class SignIn {
   // onChange is called when the reader has chosen another name, here or in another window of this browser.
   constructor(signIn: URL | null, onChange: () => void) {
     this.#onChange = onChange;
+    fill(byId("signin"));
     byId("account").hidden = signIn === null;
     byId("account").href = signIn?.href ?? "";
     byId("signin").addEventListener("submit", () => this.#choose(cleanName(byId("name").value)));

@@ -82,7 +82,7 @@ function thread(m: Message, drawing: Drawing): Element {
   const known = drawing.repliesTo(m);
   const [last] = known;
   const writers = Array.from(new Map(known.map((reply) => [reply.user, reply])).values()).slice(0, maxWriters);
-  const e = element("div", "rx", ...writers.map(({ user, sender, kind }) => avatar(user, sender, kind === "own")),
+  const e = element("div", "rx", ...writers.reverse().map(({ user, sender, kind }) => avatar(user, sender, kind === "own")),
     button("t replies", tn("replies", m.replies), "", () => drawing.openThread(m)));
   if (last !== undefined && last.offset >= m.lastReply) {
     e.append(element("span", "s", t("replies.last", { time: isSameDay(last.time, new Date()) ? clock(last.time) : day(last.time) })));

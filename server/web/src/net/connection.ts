@@ -1,5 +1,6 @@
 // The connection to the server, in the JSON encoding of the SDK protocol (/connection/websocket).
 import { begunSocket } from "./begun";
+import { Calls } from "./calls";
 import { messageOf, ServerError } from "./errors";
 import type { Identity } from "./identity";
 import type { Methods, Push, Reply } from "./protocol";
@@ -14,20 +15,13 @@ const maxTimeout = 2 ** 31 - 1; // ms that a timer can run
 
 export type State = "connecting" | "open" | "waiting" | "stopped";
 
-interface Call {
-  method: keyof Methods;
-  at: number; // when it was sent
-  resolve(result: unknown): void;
-  reject(error: Error): void;
-}
-
 // Events are what a connection reports: each change of its state, with the reason and the close code as far as they are known, and
 // each push. Without a token there is no close code, but that of SignInNeeded.
 export interface Events {
   early(): void; // commands can be sent: the server answers them after the sign-in, if that succeeds
   state(state: State, reason: string, code: number): void;
   push(push: Push): void;
-  trip(ms: number): void; // how long the server took to answer a command
+  trip: (ms: number) => void; // how long the server took to answer a command
 }
 
 // Connection is one WebSocket at a time. It opens a new one, after a delay, for as long as the page lives.
@@ -39,8 +33,7 @@ export class Connection {
   readonly #on: Events;
   #socket: WebSocket | null = null; // the current one, from the try on
   #isOpen = false; // commands can be sent
-  readonly #calls = new Map<number, Call>(); // that wait for their reply, by id
-  #lastCall = 0;
+  readonly #calls: Calls;
   #lastReceived = 0; // when
   #patience = openTimeout; // ms of silence, without the server's pings, after which the connection is dead
   #failures = 0; // in a row
@@ -55,6 +48,7 @@ export class Connection {
     this.#url = url;
     this.identity = identity;
     this.#on = on;
+    this.#calls = new Calls(on.trip);
   }
 
   async open(): Promise<void> {
@@ -168,10 +162,7 @@ export class Connection {
     } else {
       socket?.close();
     }
-    for (const { reject } of this.#calls.values()) {
-      reject(new Error("the connection ended"));
-    }
-    this.#calls.clear();
+    this.#calls.end();
   }
 
   #take(line: string, socket: WebSocket): void {
@@ -180,34 +171,20 @@ export class Connection {
       return;
     }
     const reply = JSON.parse(line) as Reply;
-    if (reply.push !== undefined) {
-      this.#on.push(reply.push);
-      return;
-    }
-    const call = this.#calls.get(reply.id);
-    this.#calls.delete(reply.id);
-    if (call?.method.startsWith("presence") === true) {
-      this.#on.trip(performance.now() - call.at); // the others wait for a disk, or are long
-    }
-    if (reply.error !== undefined) {
-      call?.reject(new ServerError(reply.error));
+    if (reply.push === undefined) {
+      this.#calls.take(reply);
     } else {
-      call?.resolve(reply[call.method]);
+      this.#on.push(reply.push);
     }
   }
 
-  // call sends a command and returns its result. It throws a ServerError for an error reply, and another Error when the connection
-  // ends.
-  call<M extends keyof Methods>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]> {
-    return new Promise((resolve, reject) => {
-      if (!this.#isOpen || this.#socket?.readyState !== WebSocket.OPEN) {
-        reject(new Error("not connected"));
-        return;
-      }
-      const id = ++this.#lastCall;
-      this.#calls.set(id, { method, at: performance.now(), resolve: (result) => resolve(result as Methods[M]["result"]), reject });
-      this.#socket.send(JSON.stringify({ id, [method]: params }));
-    });
+  // call sends a command and returns its result, as Calls.send. Without a connection it throws an Error.
+  async call<M extends keyof Methods>(method: M, params: Methods[M]["params"]): Promise<Methods[M]["result"]> {
+    const socket = this.#socket;
+    if (!this.#isOpen || socket?.readyState !== WebSocket.OPEN) {
+      throw new Error("not connected");
+    }
+    return this.#calls.send(socket, method, params);
   }
 
   #refreshIn(delay: number): void {

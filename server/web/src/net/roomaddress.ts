@@ -6,7 +6,7 @@ export const maxRoom = 255; // bytes of a room's name
 // roomProblem returns what is wrong with the name of a room by the server's rule, or "". A name of spaces is none that a reader could see.
 export function roomProblem(room: string): string {
   if (room.trim() === "") {
-    return room === "" ? "the name of the room is empty" : "the name of the room has only spaces";
+    return "the name of the room is empty";
   }
   if (byteLength(room) > maxRoom) {
     return `the name of the room is longer than ${maxRoom} bytes`;

@@ -1,14 +1,25 @@
 // The dialog of what changed in a message.
 import { full } from "../log/longdates";
 import type { Message } from "../room/message";
-import type { Version, Versions } from "../room/edits";
+import type { Connection } from "../net/connection";
+import { messageOf } from "../net/errors";
+import { versionsOf, type Version, type Versions } from "../room/edits";
+import type { Room } from "../room/room";
 import { differenceOf } from "../text/difference";
 import { showDialog } from "../ui/dialog";
 import { element } from "../ui/dom";
 import { t } from "../words/words";
 
 // showEdits lists the texts of a message, the first one first. Each later one has what went and what came.
-export function showEdits(m: Message, { versions, isWhole }: Versions): void {
+export async function showEdits(m: Message, room: Room, connection: Connection, say: (text: string) => void): Promise<void> {
+  let found: Versions;
+  try {
+    found = await versionsOf(m, room, connection);
+  } catch (error) {
+    say(t("notdone", { why: messageOf(error) }));
+    return;
+  }
+  const { versions, isWhole } = found;
   const entries = versions.map((version, i) => entry(m, version, versions[i - 1]));
   const list = element("ol", "edits", ...entries);
   list.tabIndex = 0; // it scrolls

@@ -10,7 +10,6 @@ import { inOrder } from "../net/directroom";
 import { messageOf } from "../net/errors";
 import type { Push } from "../net/protocol";
 import { messageOfAddress, roomAddress } from "../net/roomaddress";
-import { versionsOf } from "../room/edits";
 import { Marks } from "../room/marks";
 import type { Message } from "../room/message";
 import type { People } from "../room/people";
@@ -232,11 +231,7 @@ export class Shell {
   // showEdits shows what changed in a message.
   async showEdits(m: Message): Promise<void> {
     const { connection, rooms } = this.#parts;
-    try {
-      showEdits(m, await versionsOf(m, rooms.current, connection));
-    } catch (error) {
-      this.say(t("notdone", { why: messageOf(error) }));
-    }
+    await showEdits(m, rooms.current, connection, (text) => this.say(text));
   }
 
   openThread(m: Message, isAnswer = false): void {

@@ -61,9 +61,6 @@ export const en = {
   "format": "Formatting",
   "emoji": "Emoji",
   // frame: sign-in
-  "join.name": "Your name",
-  "join.kept": "The name stays in this browser.",
-  "join.account": "I have an account",
   "join.go": "Join",
   // frame: the strip
   "lost.next": "Next try in {n} s. What you write waits here and is sent once.",

@@ -150,6 +150,9 @@ export const later = {
   "emoji.flags": "Flags",
   // frame: sign-in
   "join.title": "Join {room}",
+  "join.name": "Your name",
+  "join.kept": "The name stays in this browser.",
+  "join.account": "I have an account",
   "join.people": "{n} person is here. | {n} people are here.",
   "join.hint": "No account needed: choose a name and start writing.",
   "join.read": "Just read",

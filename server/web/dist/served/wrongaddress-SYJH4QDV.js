@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-IWAF3YVM.js";import{a as m}from"./chunk-PY22KOKZ.js";import"./chunk-BGT5Z775.js";import"./chunk-GTNBKFIM.js";import{$ as s,h as o,q as r}from"./chunk-5IWTSTRF.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
