@@ -64,11 +64,12 @@ func (n *Node) takeover(lg *nodeLog, owner home.Owner) home.Takeover {
 	_, last, term := lg.memory.Position()
 	left := lg.left.Load()
 	isMine := owner.Node == string(n.cfg.Engine.Self()) && owner.Term == term // a copy that has lost its fence may have another owner
+	isBack := left != nil && left.Term == term && left.To != ""               // the heir may continue the epoch
 	t := home.Takeover{
-		Uncertain: last > 0 && (!isMine && !lg.memory.IsWhole(n.cfg.Name) || left != nil && left.Term == term && left.To != ""),
+		Uncertain: last > 0 && (!isMine && !lg.memory.IsWhole(n.cfg.Name) || isBack),
 		Foreign:   lg.memory.Heard() > term,
 	}
-	t.Alone = (t.Uncertain || t.Foreign) && !n.certain()
+	t.Alone = t.Foreign || t.Uncertain && (isBack || !n.certain())
 	return t
 }
 

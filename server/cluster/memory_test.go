@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/throng-chat/throng/server/cluster/member"
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/record"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 func newNode(name string) *Node {
@@ -76,7 +78,59 @@ func TestACopyWithoutTheFenceOfItsOwnerIsUncertain(t *testing.T) {
 	if got := n.takeover(lg, home.Owner{Node: self, Term: 6}); !got.Uncertain {
 		t.Errorf("the records of term 7 are not uncertain for the owner of term 6: %+v", got)
 	}
-	if got := n.takeover(lg, home.Owner{Node: self, Term: 7}); got.Uncertain {
+	n.majority = true
+	mine := home.Owner{Node: self, Term: 7}
+	if got := n.takeover(lg, mine); got != (home.Takeover{}) {
 		t.Errorf("the own records are uncertain: %+v", got)
 	}
+	lg.left.Store(&member.Claim{Term: 7, To: "b"})
+	if got := n.takeover(lg, mine); got != (home.Takeover{Uncertain: true, Alone: true}) {
+		t.Errorf("a log that was handed over: got %+v, want that its heir may continue the epochs", got)
+	}
+	lg.left.Store(nil)
+	lg.memory.Doubt()
+	if got := n.takeover(lg, mine); got != (home.Takeover{Foreign: true, Alone: true}) {
+		t.Errorf("a log with a later term elsewhere: got %+v, want that its owner may continue the epochs", got)
+	}
+}
+
+// The owner of a log was parted, and did not notice the next owner, which is dead. Each other node waits for it, until it hears of the later term.
+func TestAnOwnerHearsOfALaterTermThatHasNoOwner(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	nodes := []*Node{startNode(t, fake, "a"), startNode(t, fake, "b")}
+	var owns *Node
+	term := uint64(0)
+	testkit.Eventually(t, "an owner", func() bool {
+		for _, n := range nodes {
+			if l := n.Status().Logs[0]; l.Owned {
+				owns, term = n, l.Term
+			}
+		}
+		return owns != nil
+	})
+	other := nodes[0]
+	if other == owns {
+		other = nodes[1]
+	}
+	owns.hear(member.Heartbeat{Name: other.cfg.Name, ID: string(other.cfg.Engine.Self()), Ready: true, Terms: map[int]uint64{0: term + 1}})
+	testkit.Eventually(t, "an owner with the next term", func() bool {
+		return slices.ContainsFunc(nodes, func(n *Node) bool { l := n.Status().Logs[0]; return l.Owned && l.Term > term })
+	})
+}
+
+// Heartbeats say the terms of the durable logs.
+func TestAHeartbeatHasTheTermsOfTheLogs(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	a, b := startNode(t, fake, "a"), startNode(t, fake, "b")
+	testkit.Eventually(t, "the term of the durable log in a heartbeat of node b", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		members := a.table.Members()
+		i := slices.IndexFunc(members, func(m member.Member) bool { return m.ID == string(b.cfg.Engine.Self()) })
+		return i >= 0 && members[i].Terms[0] > 0
+	})
 }

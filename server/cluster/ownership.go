@@ -15,10 +15,13 @@ import (
 // beat sends a heartbeat.
 func (n *Node) beat(leaving bool) {
 	h := member.Heartbeat{
-		Name: n.cfg.Name, ID: string(n.cfg.Engine.Self()), Owns: map[int]member.Claim{}, Leaving: leaving, Clients: n.hub.Live.Load(), Version: n.cfg.Version, Reads: n.says(),
+		Name: n.cfg.Name, ID: string(n.cfg.Engine.Self()), Owns: map[int]member.Claim{}, Terms: map[int]uint64{}, Leaving: leaving, Clients: n.hub.Live.Load(), Version: n.cfg.Version, Reads: n.says(),
 	}
 	for _, lg := range n.logs.all() {
 		o, _, state := lg.log.Position()
+		if lg.memory == nil && o.Term > 0 {
+			h.Terms[lg.shard] = o.Term
+		}
 		switch {
 		case lg.memory != nil:
 			lg.claimMemory(&h, state)

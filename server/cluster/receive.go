@@ -83,9 +83,12 @@ func (n *Node) hear(h member.Heartbeat) {
 		}
 		if lg.memory != nil {
 			n.hearMemory(lg, &h)
-		} else if c, owns := h.Owns[lg.shard]; owns && !h.Leaving {
+			continue
+		}
+		if c, owns := h.Owns[lg.shard]; owns && !h.Leaving {
 			lg.log.Heard(home.Owner{Node: h.ID, Term: c.Term}, c.Last)
 		}
+		lg.log.Heard(home.Owner{Term: h.Terms[lg.shard]}, 0)
 	}
 	if ended != "" {
 		n.surveyEnded(broker.NodeID(ended))

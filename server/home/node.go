@@ -31,7 +31,7 @@ type Memory struct {
 type Takeover struct {
 	Uncertain bool // the owner before may have appended more, which its own clients have received
 	Foreign   bool // another owner had a later term: the records of this node are not those of its clients
-	Alone     bool // the nodes that this one does not reach may have another owner
+	Alone     bool // another owner may continue the epochs: clients with a position must learn the new ones
 }
 
 // Owner is the node that appends to a log, since its fence.

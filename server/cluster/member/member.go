@@ -63,6 +63,8 @@ type Heartbeat struct {
 	Left    map[int]Claim `json:"left,omitempty"` // logs in memory that it owned: it appends nothing more
 	Hears   []string      `json:"hears"`          // names of the nodes that are alive for it; nil: versions before 0.2 do not send it
 	Reach   int           `json:"reach,omitempty"`
+	// Terms has the latest term that it knows of each durable log: an owner with an earlier one has not noticed the next owner, which may be dead.
+	Terms map[int]uint64 `json:"terms,omitempty"`
 }
 
 // Member is another node, which has sent a heartbeat and has not left.
