@@ -64,6 +64,22 @@ else
   step "NOT FOLLOWED: the quick start needs node, npm and chromium"
 fi
 
+# The example without libraries, in each of its languages. Its server has the ports of serves.
+in_root apt-get install -qq -y --no-install-recommends php-cli ruby >"$work/apt.log" 2>&1 || { tail -5 "$work/apt.log" >&2; fail "php and ruby"; }
+cp -r examples/raw-http "$root/root"
+in_root bash -eu -o pipefail -c '
+  cd /root/raw-http
+  export THRONG_TOKEN_HMAC_SECRET=$(openssl rand -hex 32) THRONG_API_KEY=$(openssl rand -hex 16) THRONG=http://127.0.0.1:18090
+  throng serve --config throng.toml --listen 127.0.0.1:18090 --admin 127.0.0.1:18091 2>/dev/null &
+  trap "kill $!; wait $!" EXIT
+  for _ in $(seq 600); do ! throng health --admin http://127.0.0.1:18091 >/dev/null 2>&1 || break; sleep 0.1; done
+  ./publish.sh news hello | grep -q result
+  ./token.sh ann | throng token check --config throng.toml
+  php throng.php news hello | throng token check --config throng.toml
+  ruby throng.rb news hello | throng token check --config throng.toml
+' >"$work/raw-http.log" 2>&1 || { cat "$work/raw-http.log" >&2; fail "the example raw-http"; }
+step "the example raw-http publishes from a shell, PHP and Ruby, and makes tokens"
+
 echo '# a setting of the administrator' >>"$root/etc/throng/throng.toml"
 in_root dpkg -i /throng.deb >/dev/null
 tail -1 "$root/etc/throng/throng.toml" | grep -q administrator || fail "a second installation replaced the config file"
