@@ -270,3 +270,38 @@ func TestRepeatedRequestsAreCounted(t *testing.T) {
 		t.Errorf("got %d repetitions, want 2 of the first request", got)
 	}
 }
+
+// An owner has rejected a request and stored the next one. Its answer is lost, and it dies. The next owner must not store the first one behind the other.
+func TestANewOwnerDoesNotStoreWhatTheLogHasPassed(t *testing.T) {
+	t.Parallel()
+	ha := newHarness(t, 1)
+	ha.add(1, 10)
+	ha.add(2, 10)
+	ha.add(3, 10)
+	ha.sender.Next(1)
+	ha.sender.Applied(1, []Result{{Number: 2, Offset: 1}})
+	ha.sender.Restart()
+	ha.sender.Next(1)
+	if _, ended := ha.answered[1]; ended {
+		t.Error("a request has ended while its owner may still answer")
+	}
+	ha.sender.Restart()
+	_, entries, err := record.Open(ha.sender.Next(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var numbers []uint64
+	for e := (record.Entry{}); ; {
+		more, err := entries.Next(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !more {
+			break
+		}
+		numbers = append(numbers, e.EdgeNumber)
+	}
+	if want := fmt.Sprint(0, false, "", true); ha.answered[1] != want || fmt.Sprint(numbers) != "[3]" {
+		t.Errorf("request 1 ended with %q, and the next owner gets the requests %v; want %q and [3]", ha.answered[1], numbers, want)
+	}
+}

@@ -49,6 +49,8 @@ type Queue struct {
 	sent    int        // requests of queue that were sent in this term
 	bytes   int        // of queue
 	applied uint64     // number of the newest record of the log that is applied
+	stored  uint64     // number of the newest request that the log has
+	term    uint64     // of the newest message
 	waiting int        // requests of queue with an answer
 	refuses bool
 	writer  record.Writer
@@ -106,10 +108,39 @@ func (s *Queue) Restart() {
 }
 
 // Next returns the next message to the owner with a term; nil for none. A message is a record: its term is that of the owner, and the record that
-// it expects is the oldest number without an answer.
+// it expects is the oldest number without an answer. All records of the terms before are applied.
 func (s *Queue) Next(term uint64) (message []byte) {
+	var done []func()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	if term != s.term {
+		s.term = term
+		done = s.endDecidedLocked()
+	}
+	message = s.nextLocked(term)
+	s.mu.Unlock()
+	for _, f := range done {
+		f()
+	}
+	return message
+}
+
+// endDecidedLocked ends the requests before one that the log has: the owner before has decided about them, and did not store them. Its answer is lost. The
+// next owner must not store them behind what was published later.
+func (s *Queue) endDecidedLocked() (done []func()) {
+	for _, r := range s.queue {
+		if r.number >= s.stored {
+			break
+		}
+		if !r.done && r.answer == nil {
+			s.endLocked(r)
+			done = append(done, func() { r.Done(Answer{}, true) })
+		}
+	}
+	s.trimLocked()
+	return done
+}
+
+func (s *Queue) nextLocked(term uint64) (message []byte) {
 	if s.sent >= len(s.queue) {
 		return nil
 	}
@@ -162,6 +193,7 @@ func (s *Queue) Applied(seq uint64, results []Result) {
 	s.mu.Lock()
 	s.applied = max(s.applied, seq)
 	for _, r := range results {
+		s.stored = max(s.stored, r.Number)
 		done = s.completeLocked(done, r.Number, Answer{Number: r.Number, Offset: r.Offset, Epoch: r.Epoch})
 	}
 	if s.waiting > 0 {
