@@ -165,7 +165,7 @@ func ExampleServer_SubscribePattern() {
 	go func() { ended <- srv.Run(ctx) }()
 	<-ready
 
-	sub, err := srv.SubscribePattern(ctx, "orders:*", server.PatternOptions{
+	sub, err := srv.SubscribePattern(context.Background(), "orders:*", server.PatternOptions{
 		OnGap: func(g server.Gap) { fmt.Println(g.Lost, "publications did not find a place in the queue") },
 	}, func(p server.Publication) error {
 		fmt.Println(p.Room, string(p.Data))
