@@ -69,14 +69,12 @@ func (n *Node) Run(ctx context.Context) {
 	var beat, repeated, sent time.Duration
 	last := n.now()
 	for {
+		ticked := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
-			n.lookAtOthers(n.now())
-			n.lookAtOwners()
-			n.watchNodes(n.now())
-			n.collectCounts()
+			ticked = true
 		case <-n.wake:
 		}
 		now := n.now()
@@ -85,6 +83,12 @@ func (n *Node) Run(ctx context.Context) {
 			now = last
 		}
 		last = now
+		if ticked {
+			n.lookAtOthers(now)
+			n.lookAtOwners()
+			n.watchNodes(now)
+			n.collectCounts()
+		}
 		if now-beat >= member.Interval {
 			beat = now
 			n.beat(false)
