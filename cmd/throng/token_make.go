@@ -21,7 +21,7 @@ type tokenMakeCmd struct {
 	Client   string        `placeholder:"ID" help:"Subscription token: the only connection that may use it (client)."`
 	Join     []string      `sep:"none" placeholder:"ROOM" help:"Connection token: a room that the server subscribes the client to (channels). May be repeated."`
 	TTL      time.Duration `name:"ttl" default:"1h" help:"Time until the token expires (exp); 0 for never."`
-	Info     string        `placeholder:"JSON" help:"What other members see (info)."`
+	Info     string        `placeholder:"JSON" help:"Data that other members see (info)."`
 	Meta     string        `placeholder:"JSON" help:"Connection token: data for webhooks (meta)."`
 	Data     string        `placeholder:"JSON" help:"Subscription token: data for the subscriber (data)."`
 	ID       string        `name:"id" help:"ID of the token, to revoke it (jti)."`
