@@ -117,7 +117,8 @@ func (ct *clusterTalks) people(c *clusterClient, room *chat.RoomOptions) {
 		m.result(func() {
 			if e == nil {
 				m.did["read"]++
-				if h.ReadTimeline(room.Pattern, timeline.Query{Limit: 1}).Epoch != page.Epoch {
+				isHere := h.ReadTimeline(room.Pattern, timeline.Query{Limit: 1}).Epoch == page.Epoch && h.UnreadOf(room.Pattern, c.name).Upto >= upto
+				if !room.Durable && !isHere {
 					return // the room in memory has another owner since the request: the marker is one of its epoch
 				}
 				key := room.Pattern + " " + c.name

@@ -305,3 +305,22 @@ func TestANewOwnerDoesNotStoreWhatTheLogHasPassed(t *testing.T) {
 		t.Errorf("request 1 ended with %q, and the next owner gets the requests %v; want %q and [3]", ha.answered[1], numbers, want)
 	}
 }
+
+// A node that leaves still sends requests, and the owner has said before what becomes of them.
+func TestRequestsOfALeavingNodeAreNotDoneAgain(t *testing.T) {
+	t.Parallel()
+	rc := NewReceiver()
+	for number := uint64(1); number <= 2; number++ {
+		if accepted, _ := rc.Accept(Origin{7, number}, 1, 1); !accepted {
+			t.Fatalf("request %d is not accepted", number)
+		}
+	}
+	rc.Keep(7, 1, Answer{Number: 1, Rejected: true})
+	rc.Forget(7)
+	if accepted, again := rc.Accept(Origin{7, 1}, 1, 1); accepted || again != nil {
+		t.Errorf("request 1 again: accepted %v, answer %v; want neither", accepted, again)
+	}
+	if accepted, _ := rc.Accept(Origin{7, 3}, 1, 1); !accepted {
+		t.Error("the next request is not accepted")
+	}
+}

@@ -54,5 +54,9 @@ func (rc *Receiver) Keep(edge, term uint64, a Answer) {
 	}
 }
 
-// Forget forgets a node that has ended.
-func (rc *Receiver) Forget(edge uint64) { delete(rc.edges, edge) }
+// Forget forgets the answers to a node that has left. Its numbers still count: until it ends it may send requests again, which must not be done twice.
+func (rc *Receiver) Forget(edge uint64) {
+	if e := rc.edges[edge]; e != nil {
+		clear(e.answers)
+	}
+}
