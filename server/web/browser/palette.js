@@ -1,7 +1,7 @@
 // Small pictures for the documentation: PNG with a palette.
 import { crc32, deflateSync } from "node:zlib";
 
-const most = 128; // colours
+const most = 256; // colours: what one byte has
 
 // small returns a picture of Chromium with fewer colours: those of most pixels, and for the others the nearest of them. The decoder is a page of
 // the context.
