@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/cluster/link"
 	"github.com/throng-chat/throng/server/marker"
+	"github.com/throng-chat/throng/server/record"
 	"github.com/throng-chat/throng/server/timeline"
 )
 
@@ -194,6 +196,30 @@ func TestAReadMarkerOfAnotherEpochDoesNotCount(t *testing.T) {
 		t.Errorf("got %v, want 1", got)
 	}
 	wantUnread(t, h, "x", "bob", 1, 0, 1)
+}
+
+// A node that was the owner of a room gave it another epoch. The owner of now does not replace a marker by one of that epoch.
+func TestTheOwnerRejectsAMarkerOfAnotherEpoch(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{})
+	h := newDurableHub(t, fake, durableChatRoom("*", 10))
+	sayDurably(h, fake, "x", "ann", `{"id":"a","text":"1"}`)
+	sayDurably(h, fake, "x", "ann", `{"id":"b","text":"2"}`)
+	mark(h, "x", "bob", 1)
+	fake.Settle()
+	_, at, _ := h.Read("x", nil, 0, 1, false)
+	before := checkOf((&markerFamily{prefix: readPrefix}).data(marker.Entry{Number: 1, Epoch: epochNumber(at.Epoch)}))
+	for i, epoch := range []uint64{epochNumber(at.Epoch) + 1, epochNumber(at.Epoch)} {
+		var got link.Answer
+		h.Serve(h.Logs()[0], link.Origin{Edge: 9, Number: uint64(i + 1)}, []record.Entry{{
+			Kind: record.Value, Room: "x", Key: readPrefix + "bob", Data: (&markerFamily{prefix: readPrefix}).data(marker.Entry{Number: 2, Epoch: epoch}), Generation: before,
+		}}, func(a link.Answer) { got = a })
+		fake.Settle()
+		if isOther := i == 0; got.Rejected != isOther || isOther && got.Cause != uint8(causeChanged) {
+			t.Errorf("a marker of the epoch %d: got %+v, rejected should be %t", epoch, got, isOther)
+		}
+		wantUnread(t, h, "x", "bob", 1-i, 0, uint64(1+i))
+	}
 }
 
 // New readers beyond the limit of a room end the markers that are furthest behind.

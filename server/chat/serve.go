@@ -151,6 +151,9 @@ func (sv *served) changeValues(entries []record.Entry) {
 			if checkOf(now.Get(v.Key)) != v.Generation {
 				return nil, rejectChanged
 			}
+			if m := markerOf(v.Data); strings.HasPrefix(v.Key, readPrefix) && len(v.Data) > 0 && !sv.hub.countsLocked(room, m.Number, m.Epoch, sv.hub.positionLocked(room)) {
+				return nil, rejectChanged // it is of another owner, which is not one any more
+			}
 			changes = append(changes, Value{strings.Clone(v.Key), append([]byte(nil), v.Data...)})
 		}
 		return changes, nil
