@@ -156,9 +156,21 @@ describe("the live page", () => {
     await act(page, "Kick");
     await agree(page, "Kick");
     await clients.waitForFunction(() => window.sockets.every((socket) => socket.readyState === WebSocket.CLOSED));
+    await done(page, /^Kick the user: done\.$/);
+    await clients.context().close();
+
+    // The user may leave while the dialog asks.
+    const again = await live.clients("tea", "ben");
+    await page.getByRole("searchbox").fill("ben");
+    await page.keyboard.press("Enter");
+    await page.locator("#found", { hasText: "1 connection" }).waitFor();
+    await act(page, "Kick");
+    await again.context().close();
+    await page.waitForFunction(async () => (await (await fetch("connections?user=ben")).json()).connections.length === 0);
+    await agree(page, "Kick");
+    await done(page, "Kick the user: done. This server had no such connection.");
     await page.getByRole("button", { name: "Close the result" }).click();
     await page.locator("#found").waitFor({ state: "hidden" });
-    await clients.context().close();
     await finish(page);
   });
 

@@ -1,6 +1,6 @@
 // What an operator can do, as questions of the dialog.
 
-import { call, closeConnection, post } from "./api";
+import { call, closeConnection, connections, post } from "./api";
 import type { Field, Question } from "./ask";
 import { words } from "./words";
 
@@ -74,7 +74,13 @@ export const acts = {
   }),
   close: (id: number): Question => ({ ...act.close, bad: true, fields: [], run: () => done(act.close.title, closeConnection(id)) }),
   kick: (name: string, room = ""): Question => ({
-    ...act.kick, bad: true, fields: [user(name), roomOrAll(room)], run: (v) => done(act.kick.title, call("kick", where(name, v.room))),
+    ...act.kick, bad: true, fields: [user(name), roomOrAll(room)],
+    run: async (v) => {
+      const { connections: open, next } = await connections("user", name);
+      const isAbsent = next === undefined && open.every(({ rooms }) => v.room !== "" && !rooms.includes(v.room));
+      await call("kick", where(name, v.room));
+      return isAbsent ? words.nobodyKicked(act.kick.title) : words.doneNamed(act.kick.title);
+    },
   }),
   mute: (name: string, room = ""): Question => ({
     ...act.mute, bad: true, fields: [user(name), roomOrAll(room), time(words.times, "3600"), reason],

@@ -75,6 +75,7 @@ export const words = {
   noHistory: "The room keeps no messages.",
   done: "Done.",
   doneNamed: (act: string) => `${act}: done.`,
+  nobodyKicked: (act: string) => `${act}: done. This server had no such connection.`,
   failed: (why: string) => `Not done: ${why}`,
   dismiss: "Close the result",
 
