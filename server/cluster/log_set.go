@@ -84,5 +84,8 @@ func (set *logSet) nameOf(lg *nodeLog) string {
 	case len(set.all()) <= 2:
 		return "durable"
 	}
-	return fmt.Sprint("durable-", lg.shard)
+	return durableName(lg.shard)
 }
+
+// durableName returns the name of one of several durable logs.
+func durableName(shard int) string { return fmt.Sprint("durable-", shard) }

@@ -43,6 +43,9 @@ func (n *Node) useLogs(count int) {
 		own := n.homes
 		own.Node, own.Shard = n.homeNode(lg), shard
 		own.MaxBytes /= int64(count)
+		if count > 1 {
+			own.Log = n.cfg.Log.With("log", durableName(shard))
+		}
 		lg.log = n.hub.UseLog(own, lg.sender)
 		logs = append(logs, lg)
 	}
