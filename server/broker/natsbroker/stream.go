@@ -49,7 +49,7 @@ func (i *instance) logStream(ctx context.Context, shard, logs int) (stream jetst
 	if logs > 1 {
 		want.Metadata[logsKey] = strconv.Itoa(logs)
 	}
-	stream, err = i.js.Stream(ctx, want.Name)
+	stream, err = i.findStream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = i.js.CreateStream(ctx, want)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -74,6 +74,24 @@ func (i *instance) logStream(ctx context.Context, shard, logs int) (stream jetst
 		stream, err = i.js.UpdateStream(ctx, config)
 	}
 	return stream, id, err
+}
+
+const (
+	firstPatience = 250 * time.Millisecond // for an answer about a stream
+	lastPatience  = 2 * time.Second
+)
+
+// findStream returns a stream that exists. A request that arrives before the servers have a leader gets no answer: it is sent again soon.
+func (i *instance) findStream(ctx context.Context, name string) (stream jetstream.Stream, err error) {
+	for patience := firstPatience; patience <= lastPatience; patience *= 2 {
+		wait, cancel := context.WithTimeout(ctx, patience)
+		stream, err = i.js.Stream(wait, name)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return stream, err
+		}
+	}
+	return nil, err
 }
 
 // explainCreate adds what to do if a stream cannot be created for lack of servers.
