@@ -86,7 +86,7 @@ func TestDataThatCannotBeUsedIsNamed(t *testing.T) {
 	t.Parallel()
 	dir := importedDir(t)
 	used := importedDir(t)
-	lock, err := datadir.Open(used, "throng")
+	lock, err := datadir.Open(used, datadir.Owner{Cluster: "throng"})
 	if err != nil {
 		t.Fatal(err)
 	}

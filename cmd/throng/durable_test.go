@@ -14,7 +14,7 @@ import (
 func TestADataDirectoryInUseIsExitCode3(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	held, err := datadir.Open(dir, "throng")
+	held, err := datadir.Open(dir, datadir.Owner{Cluster: "throng"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,20 @@
 package brokertest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/throng-chat/throng/server/broker"
 )
 
-// unknownOutcome closes the engine with open appends, several times. A restart finds each of them once or not, and each committed one.
+// unknownOutcome closes the engine with open appends, several times. The next owner finds each of them once or not, and each committed one.
 func unknownOutcome(t testing.TB, c Config) {
 	var acknowledged []string // "": not
 	for run := range 6 {
 		e := c.Start(t)
-		l := openLog(t, e, 0)
+		l, records, last := fenced(t, e, fmt.Sprint("fence of run ", run))
 		found := map[string]int{}
-		_, records, last := replayed(t, l, 0)
 		for _, r := range records {
 			found[string(r)]++
 		}
@@ -51,6 +51,20 @@ func unknownOutcome(t testing.TB, c Config) {
 			if r := receive(t, results, "done of an append that was open at the end"); r.err == nil {
 				acknowledged = append(acknowledged, r.record)
 			}
+		}
+	}
+}
+
+// fenced opens a log, reads it and appends a fence, as an owner does: an external server may store what it has received from the engine before only now.
+func fenced(t testing.TB, e broker.Engine, fence string) (l broker.Log, records [][]byte, last uint64) {
+	for {
+		l = openLog(t, e, 0)
+		_, records, last = replayed(t, l, 0)
+		switch err := appendOne(t, l, last, []byte(fence)); {
+		case err == nil:
+			return l, records, last + 1
+		case !errors.Is(err, broker.ErrFenced):
+			t.Fatalf("append of a fence: %v", err)
 		}
 	}
 }

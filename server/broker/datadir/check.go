@@ -11,7 +11,7 @@ import (
 
 // Check returns why Open would fail. It creates, changes and locks nothing, and a directory that another process uses is no failure. It also
 // names a file in the directory that this process may not change, such as one that root has created.
-func Check(path, cluster string) error {
+func Check(path string, by Owner) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return explain(path, "find", err)
@@ -27,7 +27,7 @@ func Check(path, cluster string) error {
 	}
 	text, err := os.ReadFile(filepath.Join(path, markerFile))
 	if err == nil {
-		err = checkMarker(path, text, cluster)
+		err = checkMarker(path, text, by)
 	} else if errors.Is(err, fs.ErrNotExist) {
 		err = nil // Open writes it
 	} else {

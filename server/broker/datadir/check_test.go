@@ -55,7 +55,7 @@ func TestCheckFindsWhatOpenWouldAndChangesNothing(t *testing.T) {
 		"none/new": "create the parent directory", "file": "file", "link": "link", "foreign": "photo.jpg", "other": `cluster "d"`,
 	} {
 		path := filepath.Join(root, name)
-		err := Check(path, "c")
+		err := Check(path, Owner{Cluster: "c"})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: got %v, want %q", name, err, want)
 		}
@@ -77,7 +77,7 @@ func TestCheckNamesAFileThatCannotBeChanged(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(path, "c"); !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), file) {
+	if err := Check(path, Owner{Cluster: "c"}); !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), file) {
 		t.Errorf("got %v, want %s", err, file)
 	}
 }
@@ -91,7 +91,7 @@ func TestADeletedLockFileEndsNoLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := Open(path, "c"); !errors.As(err, new(*InUseError)) {
+		if _, err := Open(path, Owner{Cluster: "c"}); !errors.As(err, new(*InUseError)) {
 			t.Fatalf("got %v, want an InUseError", err)
 		}
 	}

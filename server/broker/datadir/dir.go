@@ -1,6 +1,6 @@
-// Package datadir owns the data directory of a process: one process at a time, one cluster, one format.
+// Package datadir owns the data directory of a process: one process at a time, one node of one cluster, one format.
 //
-//	DIR/throng.json   format and cluster; a directory without it is new, or is not of throng. Locked (flock) while a process uses the directory
+//	DIR/throng.json   format, cluster and node; a directory without it is new, or is not of throng. Locked (flock) while a process uses the directory
 //	DIR/marks.json    what the engine keeps beside its files
 //	DIR/lock          locked as well, and before throng.json exists; has the process ID. Its removal ends no lock
 //	DIR/jetstream/    the files of the engine
@@ -60,9 +60,9 @@ func (f *ForeignError) Error() string { return fmt.Sprintf("data directory %s: %
 // ErrReadOnly: the process cannot write to the directory. It is wrapped with the error of the system.
 var ErrReadOnly = errors.New("not writable")
 
-// Open locks a data directory for a cluster, and creates it if it does not exist. Its parent must exist. The errors are *InUseError,
+// Open locks a data directory for a process, and creates it if it does not exist. Its parent must exist. The errors are *InUseError,
 // *ForeignError, ErrReadOnly and others of the file system.
-func Open(path, cluster string) (*Dir, error) {
+func Open(path string, by Owner) (*Dir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -79,7 +79,7 @@ func Open(path, cluster string) (*Dir, error) {
 		return nil, err
 	}
 	d := &Dir{path: path, lock: lock}
-	if err := d.prepare(cluster); err != nil {
+	if err := d.prepare(by); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -137,8 +137,8 @@ func (d *Dir) Missing() error {
 }
 
 // prepare checks throng.json, or writes it into a new directory, locks it, and makes the directory of the engine.
-func (d *Dir) prepare(cluster string) error {
-	if err := d.prepareMarker(cluster); err != nil {
+func (d *Dir) prepare(by Owner) error {
+	if err := d.prepareMarker(by); err != nil {
 		return err
 	}
 	var err error

@@ -13,7 +13,7 @@ import (
 
 func open(t *testing.T, path, cluster string) *Dir {
 	t.Helper()
-	d, err := Open(path, cluster)
+	d, err := Open(path, Owner{Cluster: cluster})
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
@@ -58,7 +58,7 @@ func TestASecondProcessIsRejectedWithThePID(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	d := open(t, path, "c")
-	_, err := Open(path, "c") // a lock of flock belongs to the open file, so the same process gets the same answer
+	_, err := Open(path, Owner{Cluster: "c"}) // a lock of flock belongs to the open file, so the same process gets the same answer
 	var inUse *InUseError
 	if !errors.As(err, &inUse) || inUse.PID != os.Getpid() || inUse.Path != path {
 		t.Fatalf("second Open: %v, want an InUseError with process %d", err, os.Getpid())
@@ -79,6 +79,7 @@ func TestForeignDataIsRejectedAndLeftAlone(t *testing.T) {
 		"another engine": {"jetstream/meta.inf", "x", "no throng.json, and other files (jetstream)"},
 		"newer format":   {"throng.json", `{"format":2,"cluster":"c"}`, "format 2 of a newer version, and this version reads formats 1 to 1"},
 		"other cluster":  {"throng.json", `{"format":1,"cluster":"d"}`, `cluster "d", and this is cluster "c"`},
+		"other node":     {"throng.json", `{"format":1,"cluster":"c","node":"b"}`, `data of node "b", and this is node "a"`},
 		"damaged":        {"throng.json", `{"form`, "damaged"},
 		"empty":          {"throng.json", ``, "damaged"},
 		"no format":      {"throng.json", `{}`, "damaged"},
@@ -91,7 +92,7 @@ func TestForeignDataIsRejectedAndLeftAlone(t *testing.T) {
 			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(c.text), 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Open(path, "c")
+			_, err := Open(path, Owner{Cluster: "c", Node: "a"})
 			var foreign *ForeignError
 			if !errors.As(err, &foreign) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got error %v, want a ForeignError with %q", err, c.want)
@@ -99,7 +100,7 @@ func TestForeignDataIsRejectedAndLeftAlone(t *testing.T) {
 			if text, err := os.ReadFile(file); err != nil || string(text) != c.text {
 				t.Errorf("the file has %q afterwards (%v), want %q", text, err, c.text)
 			}
-			if again, err := Open(path, "c"); err == nil {
+			if again, err := Open(path, Owner{Cluster: "c", Node: "a"}); err == nil {
 				again.Close()
 				t.Error("the second Open succeeds")
 			} else if errors.As(err, new(*InUseError)) {
@@ -139,14 +140,14 @@ func TestAHalfCreatedDirectoryIsFinished(t *testing.T) {
 func TestAPathThatCannotBeADirectoryIsExplained(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := Open(filepath.Join(dir, "a", "b"), "c"); err == nil || !strings.Contains(err.Error(), "create the parent directory") {
+	if _, err := Open(filepath.Join(dir, "a", "b"), Owner{Cluster: "c"}); err == nil || !strings.Contains(err.Error(), "create the parent directory") {
 		t.Errorf("without the parent: %v", err)
 	}
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(file, "c"); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := Open(file, Owner{Cluster: "c"}); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("a file: %v", err)
 	}
 }
@@ -165,8 +166,8 @@ func TestAReadOnlyDirectoryIsExplained(t *testing.T) {
 
 func wantReadOnly(t *testing.T, path string) {
 	t.Helper()
-	_, err := Open(path, "c")
-	for _, err := range []error{Check(path, "c"), err} {
+	_, err := Open(path, Owner{Cluster: "c"})
+	for _, err := range []error{Check(path, Owner{Cluster: "c"}), err} {
 		if !errors.Is(err, ErrReadOnly) || !strings.Contains(err.Error(), "read-write") {
 			t.Errorf("got error %v, want ErrReadOnly with advice", err)
 		}

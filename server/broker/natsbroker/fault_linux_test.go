@@ -34,7 +34,7 @@ func tmpfs(t *testing.T, o Options, size int64) {
 // fill writes a file that leaves some bytes of the file system free.
 func fill(t *testing.T, o Options, leave int64) (name string) {
 	t.Helper()
-	dir, err := datadir.Open(filepath.Join(o.Dir, "data"), "throng")
+	dir, err := datadir.Open(filepath.Join(o.Dir, "data"), datadir.Owner{Cluster: "throng"})
 	if err != nil {
 		t.Fatal(err)
 	}

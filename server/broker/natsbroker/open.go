@@ -20,7 +20,7 @@ func Open(o Options) (broker.Engine, error) {
 	if o.External != nil {
 		return openExternal(o)
 	}
-	dir, err := datadir.Open(o.Dir, o.Cluster)
+	dir, err := datadir.Open(o.Dir, o.owner())
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,15 @@ type Options struct {
 	missed func() // messages of other nodes may be lost
 }
 
+// owner returns whose data the directory has.
+func (o *Options) owner() datadir.Owner {
+	by := datadir.Owner{Cluster: o.Cluster}
+	if o.Join != nil {
+		by.Node = o.Join.Node
+	}
+	return by
+}
+
 // Check returns why Open would fail, as far as that shows without a start. It creates, changes and locks nothing.
 func Check(o Options) error {
 	o, err := o.complete()
@@ -50,7 +59,7 @@ func Check(o Options) error {
 	if o.External != nil {
 		return o.External.checkFiles()
 	}
-	return datadir.Check(o.Dir, o.Cluster)
+	return datadir.Check(o.Dir, o.owner())
 }
 
 // maxCluster is the largest name of a cluster, in bytes. The name of a table follows it in the name of a stream.

@@ -50,7 +50,7 @@ func openFaulty(t testing.TB, o Options) *faulty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := datadir.Open(o.Dir, o.Cluster)
+	dir, err := datadir.Open(o.Dir, o.owner())
 	if err != nil {
 		t.Fatal(err)
 	}
