@@ -57,7 +57,11 @@ func (cf *clientFlags) connect(ctx context.Context, std *streams) (*talker, erro
 	tk.Client = centrifuge.NewJsonClient(addresses.urls(), config) // begins with any of them
 	connected := make(chan struct{})
 	first, attempts := true, 0
-	tk.OnConnected(func(centrifuge.ConnectedEvent) {
+	tk.OnConnected(func(e centrifuge.ConnectedEvent) {
+		if e.ClientID == "" { // a plain room sends back what it receives
+			tk.fail(fmt.Errorf("connect to %s: no reply of a server for SDKs: their path is /connection/websocket", addresses))
+			return
+		}
 		if first {
 			first = false
 			tk.OnError(nil) // the SDK (0.12.1) calls it with its lock held after a temporary error of a refresh, and stops for ever

@@ -17,6 +17,34 @@ import (
 	"github.com/throng-chat/throng/server"
 )
 
+// A plain room sends back each message, which must not pass for a reply.
+func TestPublishAtAPlainRoomFails(t *testing.T) {
+	t.Parallel()
+	cfg, _, err := (&serverSettings{Config: writeTemp(t, "throng.toml", "listen = \"127.0.0.1:0\"\nadmin = \"off\"\n")}).load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	srv.Ready = func() { close(ready) }
+	go func() { ended <- srv.Run(ctx) }()
+	<-ready
+	for _, args := range [][]string{{"publish", "lobby", "hi"}, {"listen", "lobby"}} {
+		c := call(t, "", append(args, "--url", fmt.Sprintf("ws://%s/ws", srv.Addr()))...)
+		if c.code() != exitFailed || c.out != "" || !strings.Contains(c.err.Error(), "their path is /connection/websocket") {
+			t.Errorf("%v: got exit %d, %q, %v", args, c.code(), c.out, c.err)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // served is a server in this process, on Unix sockets.
 type served struct {
 	config string // its file
