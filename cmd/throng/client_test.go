@@ -20,34 +20,21 @@ import (
 // A plain room sends back each message, which must not pass for a reply.
 func TestPublishAtAPlainRoomFails(t *testing.T) {
 	t.Parallel()
-	cfg, _, err := (&serverSettings{Config: writeTemp(t, "throng.toml", "listen = \"127.0.0.1:0\"\nadmin = \"off\"\n")}).load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv, err := server.New(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	srv.Ready = func() { close(ready) }
-	go func() { ended <- srv.Run(ctx) }()
-	<-ready
+	sd := &served{config: writeTemp(t, "throng.toml", "listen = \"127.0.0.1:0\"\nadmin = \"off\"\n")}
+	sd.start(t)
+	t.Cleanup(func() { sd.stop() })
 	for _, args := range [][]string{{"publish", "lobby", "hi"}, {"listen", "lobby"}} {
-		c := call(t, "", append(args, "--url", fmt.Sprintf("ws://%s/ws", srv.Addr()))...)
+		c := call(t, "", append(args, "--url", fmt.Sprintf("ws://%s/ws", sd.server.Addr()))...)
 		if c.code() != exitFailed || c.out != "" || !strings.Contains(c.err.Error(), "their path is /connection/websocket") {
 			t.Errorf("%v: got exit %d, %q, %v", args, c.code(), c.out, c.err)
 		}
 	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
 }
 
-// served is a server in this process, on Unix sockets.
+// served is a server in this process.
 type served struct {
 	config string // its file
+	server *server.Server
 	stop   func()
 	api    *http.Client
 }
@@ -87,6 +74,7 @@ func (sd *served) start(t *testing.T) {
 	srv.Ready = func() { close(ready) }
 	go func() { ended <- srv.Run(ctx) }()
 	<-ready
+	sd.server = srv
 	stopped := false
 	sd.stop = func() {
 		if cancel(); !stopped {
