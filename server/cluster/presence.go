@@ -31,17 +31,23 @@ func newPresence() presence {
 
 // Joined implements chat.Others.
 func (n *Node) Joined(room string, info *chat.ClientInfo) {
-	n.presence.change(presenceChange{kind: changeJoined, room: room, info: info})
-	n.wakeUp()
+	n.changePresence(presenceChange{kind: changeJoined, room: room, info: info})
 }
 
 // Left implements chat.Others.
 func (n *Node) Left(room string, info *chat.ClientInfo) {
-	n.presence.change(presenceChange{kind: changeLeft, room: room, info: info})
-	n.wakeUp()
+	n.changePresence(presenceChange{kind: changeLeft, room: room, info: info})
 }
 
-func (pr *presence) change(c presenceChange) {
+// changePresence notes a change. The first one wakes Run: the others go with it.
+func (n *Node) changePresence(c presenceChange) {
+	if n.presence.change(c) {
+		n.wakeUp()
+	}
+}
+
+// change notes a change, and reports whether it is the first one to send.
+func (pr *presence) change(c presenceChange) (first bool) {
 	pr.mu.Lock()
 	defer pr.mu.Unlock()
 	if key := (presenceKey{c.room, c.info.Client}); c.kind == changeJoined {
@@ -50,6 +56,7 @@ func (pr *presence) change(c presenceChange) {
 		delete(pr.own, key)
 	}
 	pr.changes = append(pr.changes, c)
+	return len(pr.changes) == 1
 }
 
 // add adds changes of numbers.
