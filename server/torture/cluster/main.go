@@ -3,9 +3,10 @@
 // Cluster runs clusters of three processes under load, breaks them, and prints one line for each kind of fault: the rounds, the acknowledged and
 // the rejected publications, those of the acknowledged that are lost, doubled or at a wrong offset, the subscriptions that recovered, the
 // longest time between two acknowledgements of all rooms together and of one room, and the part of the rooms that had more than a second between
-// two. It exits with 1 if the oracle finds a broken promise. The files of such a run are kept.
+// two. It exits with 1 if the oracle finds a broken promise. The files of such a run are kept, and those of each run with -keep: pauses.jsonl has the
+// begin of each fault, and each pause of a room of more than a second.
 //
-//	go run ./server/torture/cluster [-run REGEXP] [-rounds N] [-throng BINARY] [-before BINARY]
+//	go run ./server/torture/cluster [-run REGEXP] [-rounds N] [-throng BINARY] [-before BINARY] [-keep]
 //
 // The nodes reach each other by proxies in this process, which stop the bytes of a direction. In the kinds link-down, loses-sent, loses-received,
 // link-flaps and pair-lossy they are in network namespaces, and the kernel loses their packets. In upgrade, the nodes begin with the binary of -before.

@@ -48,9 +48,6 @@ type ClusterResult struct {
 	Paused    float64       // part of the rooms with a pause of more than longPause
 }
 
-// longPause is a pause that a fault has caused, rather than a busy disk.
-const longPause = time.Second
-
 // pauses takes the pauses of a run.
 func (res *ClusterResult) pauses(cs *counts) {
 	res.Pause = time.Duration(cs.all.longest.Load())
@@ -69,6 +66,7 @@ type clusterRun struct {
 	leader      atomic.Int32 // number of the node that leads the storage of the durable log
 	nodes       []*node
 	acks, heard *journal
+	pauses      *journal
 	counts      counts
 	subscribers []*subscriber
 	rooms       []string
@@ -92,7 +90,7 @@ func RunCluster(ctx context.Context, cfg ClusterConfig) (res ClusterResult, err 
 	for _, n := range r.nodes {
 		err = errors.Join(err, n.kill(), n.log.file.Close())
 	}
-	if err = errors.Join(err, r.acks.close(), r.heard.close()); err != nil {
+	if err = errors.Join(err, r.acks.close(), r.heard.close(), r.pauses.close()); err != nil {
 		return res, err
 	}
 	res.Result = Result{Rounds: cfg.Rounds, Acks: int(r.counts.acks.Load()), Rejected: int(r.counts.rejected.Load())}
@@ -120,7 +118,10 @@ func (cr *clusterRun) prepare() (err error) {
 	for i := range cr.Rooms {
 		cr.rooms = append(cr.rooms, fmt.Sprintf("durable:%d", i))
 	}
-	cr.counts.watch(cr.rooms)
+	if cr.pauses, err = newJournal(cr.path("pauses.jsonl")); err != nil {
+		return err
+	}
+	cr.counts.watch(cr.rooms, cr.pauses)
 	return cr.makeNodes()
 }
 
@@ -141,7 +142,7 @@ func (cr *clusterRun) play(ctx context.Context) error {
 	stop := make(chan struct{})
 	publishing := cr.startClients(ctx, &clients, stop)
 	for n := range cr.Rounds {
-		if err := cr.round(ctx); err != nil {
+		if err := cr.round(ctx, n+1); err != nil {
 			close(stop)
 			return fmt.Errorf("round %d: %w", n, err)
 		}
@@ -188,8 +189,8 @@ func (cr *clusterRun) startClients(ctx context.Context, clients *sync.WaitGroup,
 	return &publishing
 }
 
-// round breaks the cluster when all clients are back.
-func (cr *clusterRun) round(ctx context.Context) error {
+// round breaks the cluster when all clients are back. number counts from 1 on.
+func (cr *clusterRun) round(ctx context.Context, number int) error {
 	if err := cr.awaitWhole(ctx); err != nil {
 		return err
 	}
@@ -207,6 +208,7 @@ func (cr *clusterRun) round(ctx context.Context) error {
 	if err := waitUntil(ctx, resumeTime, "the subscribers are back", live); err != nil {
 		return err
 	}
+	cr.pauses.write(pauseLine{Fault: number, At: time.Now()})
 	return cr.Fault(ctx, &ClusterRound{Random: cr.random, run: cr})
 }
 

@@ -18,6 +18,7 @@ import (
 type Command struct {
 	only, binary *string
 	seed         *uint64
+	keep         *bool
 }
 
 // NewCommand defines the flags. Call it before flag.Parse.
@@ -26,11 +27,12 @@ func NewCommand() *Command {
 		only:   flag.String("run", "", "run the kinds whose name matches this regular expression"),
 		binary: flag.String("throng", "", "the binary to test; built from this checkout without it"),
 		seed:   flag.Uint64("seed", uint64(time.Now().UnixNano()), "decides the moments of the faults"),
+		keep:   flag.Bool("keep", false, "keep the files of each run"),
 	}
 }
 
 // Run prints a header, and calls run for each kind whose name matches, until a signal ends the command. run prints a line, and reports whether
-// the promises were kept. The files are in a new directory, which is removed if all of them were.
+// the promises were kept. The files are in a new directory, which is removed if all of them were, unless -keep is set.
 func (cm *Command) Run(header string, kinds []string, run func(ctx context.Context, kind int, dir, binary string, seed uint64) (kept bool)) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -57,6 +59,9 @@ func (cm *Command) Run(header string, kinds []string, run func(ctx context.Conte
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("broken by %s: the files are in %s", strings.Join(failed, ", "), dir)
+	}
+	if *cm.keep {
+		return nil
 	}
 	return os.RemoveAll(dir)
 }

@@ -21,37 +21,7 @@ type counts struct {
 	rejected atomic.Int64 // temporary errors of durable rooms
 	all      pauses
 	rooms    map[string]*pauses // constant after the start; nil on one server
-}
-
-// pauses has the times between acknowledgements, in nanoseconds, since the load began.
-type pauses struct {
-	last    atomic.Int64 // when the last acknowledgement came
-	longest atomic.Int64
-}
-
-// watch measures the pauses of each room, too.
-func (cs *counts) watch(rooms []string) {
-	cs.rooms = map[string]*pauses{}
-	for _, room := range rooms {
-		cs.rooms[room] = &pauses{}
-	}
-}
-
-// ack counts an acknowledgement.
-func (cs *counts) ack(room string) {
-	cs.acks.Add(1)
-	now := time.Now().UnixNano()
-	cs.all.ack(now)
-	if of := cs.rooms[room]; of != nil {
-		of.ack(now)
-	}
-}
-
-func (ps *pauses) ack(now int64) {
-	if before := ps.last.Swap(now); before > 0 {
-		for longest := ps.longest.Load(); now-before > longest && !ps.longest.CompareAndSwap(longest, now-before); longest = ps.longest.Load() {
-		}
-	}
+	pauses   *journal           // long pauses of rooms; nil without rooms
 }
 
 // publisher publishes until stop is closed.
