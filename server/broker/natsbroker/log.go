@@ -36,6 +36,7 @@ type openLog struct {
 
 	wake    chan struct{}  // something was appended, or the log was closed
 	answers chan *nats.Msg // more than the probes of an hour, because all are answered at once when a disk goes on
+	leader  leading        // only for the goroutine of the log
 	away    time.Time      // since when the oldest append finds no leader; zero if it does. Only for the goroutine of the log
 	ended   chan struct{}  // closed with the goroutine of the log
 }
@@ -52,6 +53,7 @@ type appending struct {
 func newLog(e *engine, i *instance, stream jetstream.Stream, id string) (*openLog, error) {
 	l := &openLog{
 		engine: e, instance: i, stream: stream, id: id, subject: stream.CachedInfo().Config.Subjects[0], inbox: nats.NewInbox(),
+		leader:  leaderOf(stream.CachedInfo()),
 		running: true, wake: make(chan struct{}, 1), answers: make(chan *nats.Msg, 256), ended: make(chan struct{}),
 	}
 	l.committed.Store(stream.CachedInfo().State.LastSeq)
@@ -149,14 +151,22 @@ func (l *openLog) run(answers *nats.Subscription) {
 			if errors.Is(failed, errNoLeader) && l.mayTryAgain() {
 				failed, again = nil, time.After(leaderPoll)
 			}
-			wait = probeAfter
-			probe.Reset(wait)
+			if !strings.HasSuffix(answer.Subject, leaderReply) {
+				wait = probeAfter
+				probe.Reset(wait)
+			}
 		case <-again:
 			again = nil
 		case <-probe.C:
-			// In a cluster the leader answers a probe before the messages that it replicates: the caller's own time limit decides.
-			if number := lastSent(l.pending()); failed == nil && number > 0 && !l.instance.options.replicated() {
-				failed = l.sendProbe(number)
+			number := lastSent(l.pending())
+			switch {
+			case failed != nil || number == 0:
+			case l.instance.options.replicated():
+				// The leader answers a probe before the messages that it replicates. So an append ends if there is another leader, or at the time limit of the caller.
+				failed = l.publish(leaderRequest(l.stream.CachedInfo().Config.Name, l.inbox))
+				probe.Reset(askAgain)
+			default:
+				failed = l.publish(newProbe(l.subject, l.inbox+".p"+strconv.FormatUint(number, 10)))
 				wait = nextProbe(wait)
 				probe.Reset(wait)
 			}
@@ -183,9 +193,16 @@ func (l *openLog) send() error {
 		m.Header.Set(expectedHeader, strconv.FormatUint(a.expected, 10))
 		m.Data = a.record
 		a.sent = true
-		if err := l.instance.conn.PublishMsg(m); err != nil {
-			return l.instance.explain(l.instance.down, "append", err)
+		if err := l.publish(m); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (l *openLog) publish(m *nats.Msg) error {
+	if err := l.instance.conn.PublishMsg(m); err != nil {
+		return l.instance.explain(l.instance.down, "append", err)
 	}
 	return nil
 }
@@ -201,6 +218,7 @@ func (l *openLog) mayTryAgain() bool {
 	for _, a := range l.pending() {
 		a.sent = false
 	}
+	l.leader = "" // they go to the next one
 	return true
 }
 
@@ -214,19 +232,21 @@ func lastSent(open []*appending) (number uint64) {
 	return number
 }
 
-// sendProbe publishes a probe behind append number behind.
-func (l *openLog) sendProbe(behind uint64) error {
-	reply := l.inbox + ".p" + strconv.FormatUint(behind, 10)
-	if err := l.instance.conn.PublishMsg(newProbe(l.subject, reply)); err != nil {
-		return l.instance.explain(l.instance.down, "append", err)
-	}
-	return nil
-}
-
 // receive takes an answer. The oldest append gets it. An answer to a later message means that the oldest append gets none.
 func (l *openLog) receive(answer *nats.Msg) error {
 	open := l.pending()
-	suffix, isProbe := strings.CutPrefix(strings.TrimPrefix(answer.Subject, l.inbox+"."), "p")
+	suffix := strings.TrimPrefix(answer.Subject, l.inbox+".")
+	if suffix == leaderReply {
+		changed, err := l.leader.receive(answer)
+		if err == nil && changed && lastSent(open) > 0 {
+			err = errNoAnswer // of the leader before: what was sent to it is stored or not
+		}
+		if err != nil {
+			return l.instance.classify("append", err)
+		}
+		return nil
+	}
+	suffix, isProbe := strings.CutPrefix(suffix, "p")
 	number, err := strconv.ParseUint(suffix, 10, 64)
 	switch {
 	case err != nil:

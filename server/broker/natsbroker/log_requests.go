@@ -25,7 +25,7 @@ func (l *openLog) Extent(ctx context.Context) (first, last uint64, err error) {
 // state asks the server for the state of the stream.
 func (l *openLog) state(ctx context.Context) (s jetstream.StreamState, err error) {
 	err = l.call(ctx, "state of the log", func(ctx context.Context) error {
-		info, err := l.stream.Info(ctx)
+		info, err := ask(ctx, func(ctx context.Context) (*jetstream.StreamInfo, error) { return l.stream.Info(ctx) })
 		if err == nil {
 			s = info.State
 		}

@@ -76,22 +76,9 @@ func (i *instance) logStream(ctx context.Context, shard, logs int) (stream jetst
 	return stream, id, err
 }
 
-const (
-	firstPatience = 250 * time.Millisecond // for an answer about a stream
-	lastPatience  = 2 * time.Second
-)
-
-// findStream returns a stream that exists. A request that arrives before the servers have a leader gets no answer: it is sent again soon.
-func (i *instance) findStream(ctx context.Context, name string) (stream jetstream.Stream, err error) {
-	for patience := firstPatience; patience <= lastPatience; patience *= 2 {
-		wait, cancel := context.WithTimeout(ctx, patience)
-		stream, err = i.js.Stream(wait, name)
-		cancel()
-		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return stream, err
-		}
-	}
-	return nil, err
+// findStream returns a stream that exists.
+func (i *instance) findStream(ctx context.Context, name string) (jetstream.Stream, error) {
+	return ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return i.js.Stream(ctx, name) })
 }
 
 // explainCreate adds what to do if a stream cannot be created for lack of servers.
