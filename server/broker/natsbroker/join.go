@@ -31,6 +31,7 @@ func (jo *Join) apply(so *server.Options, cluster string) error {
 		Name: cluster, Host: host, Port: port, Username: routeUser, Password: routePassword(jo.Secret),
 		TLSConfig: config, TLSTimeout: routeTimeout.Seconds(), AuthTimeout: routeTimeout.Seconds(), NoAdvertise: true,
 		PingInterval: routePing, MaxPingsOut: 2, WriteDeadline: routeTimeout,
+		PoolSize: routePool,
 	}
 	so.ReconnectErrorReports = routeReports
 	for _, peer := range jo.Peers {
@@ -46,6 +47,10 @@ const (
 	routeTimeout = 5 * time.Second
 	routePing    = 2 * time.Second
 	routeUser    = "throng"
+
+	// routePool is the number of connections to each other node, beside the one of the storage. Rooms are in one account, which uses one connection.
+	// Each connection has its pings.
+	routePool = 1
 
 	// routeReports is the number of attempts, one a second, of which one is logged while another node cannot be reached.
 	routeReports = 60

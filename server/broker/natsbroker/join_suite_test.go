@@ -74,6 +74,9 @@ func TestThreeEmbeddedEnginesKeepTheirPromises(t *testing.T) {
 			}
 		})
 	})
+	if i, err := others[0].engine.running(t.Context()); err != nil || i.server.NumRoutes() != 2*i.server.NumRemotes() {
+		t.Errorf("got %v, or more than two connections to another node: one for the rooms, one for the storage", err)
+	}
 }
 
 // awaitStorage waits until a node knows the leaders of all streams, and all nodes can store.
