@@ -28,6 +28,7 @@ type engine struct {
 	damage  tableDamage
 	looked  atomic.Pointer[[]broker.StoredLog]
 	silent  time.Duration // without an answer of JetStream; owned by the keeper
+	looks   lookSchedule  // the same
 
 	mu        sync.Mutex
 	instance  *instance // nil: it is starting

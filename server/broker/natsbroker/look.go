@@ -32,8 +32,8 @@ func (e *engine) Stored() []broker.StoredLog {
 	return nil
 }
 
-// look asks the leader of each opened log who stores it. Without an answer of an external cluster the instance fails in the end: the next one tries
-// another server. Called by the keeper.
+// look asks the leader of each opened log who stores it, if that is due. Without an answer of an external cluster the instance fails in the end: the next one
+// tries another server. Called by the keeper.
 func (e *engine) look(i *instance) {
 	if !e.options.replicated() {
 		return
@@ -44,6 +44,9 @@ func (e *engine) look(i *instance) {
 		names = append(names, name)
 	}
 	e.mu.Unlock()
+	if !e.looks.due(len(names), i.remotes()) {
+		return
+	}
 	slices.Sort(names)
 	var logs []broker.StoredLog
 	bytes, answered := int64(0), len(names) == 0
@@ -54,6 +57,7 @@ func (e *engine) look(i *instance) {
 		logs = append(logs, l)
 	}
 	e.looked.Store(&logs)
+	e.looks.whole = !slices.ContainsFunc(logs, isShort)
 	if answered {
 		i.bytes.Store(bytes)
 		e.silent = 0

@@ -20,6 +20,9 @@ func newEngine(o Options, dir place, start func(Options, string) (*instance, err
 		tables: map[string]*table{}, short: map[string]short{}, closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	e.marks = e.readMarks()
+	if o.Join != nil {
+		e.looks.nodes = len(o.Join.Peers)
+	}
 	if o.node() != "" {
 		e.self = broker.NodeID(o.node() + "-" + rand.Text())
 		e.mail = newMailbox(e)

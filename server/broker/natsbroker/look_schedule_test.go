@@ -1,0 +1,82 @@
+//go:build !nonats
+
+package natsbroker
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A question about a log reaches all nodes. If each of many nodes asked each second, a node would spend its time with the questions of the others.
+func TestManyNodesAskRarelyWhereALogIsStored(t *testing.T) {
+	t.Parallel()
+	s := startNATS(t, func(o *server.Options) { o.JetStream = false })
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	var questions atomic.Int32
+	if _, err := conn.Subscribe("$JS.API.STREAM.INFO.LOG_0", func(m *nats.Msg) {
+		questions.Add(1)
+		if err := m.Respond([]byte(`{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"LOG_0","num_replicas":3},"state":{},
+			"cluster":{"leader":"a","replicas":[{"name":"b","current":true},{"name":"c","current":true}]}}`)); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o := joinOptions(t)
+	i := newInstance(o)
+	t.Cleanup(func() { i.fail(nil) })
+	i.conn = conn
+	if i.js, err = jetstream.New(conn); err != nil {
+		t.Fatal(err)
+	}
+	for nodes, want := range map[int]int32{3: 21, 5: 11, 21: 3} {
+		e := &engine{options: o, opened: map[string]struct{}{"LOG_0": {}}, looks: lookSchedule{nodes: nodes}}
+		questions.Store(0)
+		for range 1 + 20 { // the first one asks, and 20 s
+			e.look(i)
+		}
+		if got := questions.Load(); got != want {
+			t.Errorf("%d nodes: a node has asked %d times in 20 s, want %d", nodes, got, want)
+		}
+		if stored := e.Stored(); len(stored) != 1 || len(stored[0].Replicas) != 3 {
+			t.Errorf("%d nodes: got %+v, want the three replicas of the log", nodes, stored)
+		}
+	}
+}
+
+// While a replica is missing, and after a change, each look asks: an operator may wait for the answer before the next node is stopped.
+func TestAChangeIsAskedForAtOnce(t *testing.T) {
+	t.Parallel()
+	ls := lookSchedule{nodes: 28}
+	steps := []struct {
+		what          string
+		whole         bool // what the look before has found
+		logs, remotes int
+		want          bool
+	}{
+		{"the first look", false, 0, 0, true},
+		{"logs are open", true, 4, 27, true},
+		{"a replica is missing", false, 4, 27, true},
+		{"it is still missing", false, 4, 27, true},
+		{"all are current", true, 4, 27, false},
+		{"a node has left", true, 4, 26, true},
+		{"it has not been asked for", true, 4, 26, false},
+		{"another node is back", true, 4, 27, true},
+		{"no change", true, 4, 27, false},
+		{"another log is open", true, 5, 27, true},
+	}
+	for _, st := range steps {
+		ls.whole = st.whole
+		if got := ls.due(st.logs, st.remotes); got != st.want {
+			t.Errorf("%s: the look asks: %t, want %t", st.what, got, st.want)
+		}
+	}
+}
