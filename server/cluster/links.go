@@ -76,16 +76,16 @@ func (li *links) count(id broker.NodeID, change func(*linkCounts)) {
 }
 
 // keep forgets the nodes that are not members.
-func (li *links) keep(members []member.Member) {
+func (li *links) keep(members []*member.Member) {
 	li.mu.Lock()
 	defer li.mu.Unlock()
 	maps.DeleteFunc(li.of, func(id broker.NodeID, _ *linkCounts) bool {
-		return !slices.ContainsFunc(members, func(m member.Member) bool { return m.ID == string(id) })
+		return !slices.ContainsFunc(members, func(m *member.Member) bool { return m.ID == string(id) })
 	})
 }
 
 // status returns the links to members.
-func (li *links) status(members []member.Member, now time.Duration) (all []LinkStatus) {
+func (li *links) status(members []*member.Member, now time.Duration) (all []LinkStatus) {
 	li.mu.Lock()
 	defer li.mu.Unlock()
 	for _, m := range members {

@@ -168,7 +168,7 @@ func (lg *nodeLog) doubt() {
 }
 
 // isOlder reports whether a node has records of a later term than this one.
-func (lg *nodeLog) isOlder(live []member.Member) bool {
+func (lg *nodeLog) isOlder(live []*member.Member) bool {
 	_, _, term := lg.memory.Position()
 	for _, m := range live {
 		if m.Memory.Term > term {
@@ -178,7 +178,7 @@ func (lg *nodeLog) isOlder(live []member.Member) bool {
 	return false
 }
 
-func isAmong(members []member.Member, id broker.NodeID) bool {
+func isAmong(members []*member.Member, id broker.NodeID) bool {
 	for _, m := range members {
 		if m.ID == string(id) {
 			return true

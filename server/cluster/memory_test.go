@@ -130,7 +130,7 @@ func TestAHeartbeatHasTheTermsOfTheLogs(t *testing.T) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		members := a.table.Members()
-		i := slices.IndexFunc(members, func(m member.Member) bool { return m.ID == string(b.cfg.Engine.Self()) })
+		i := slices.IndexFunc(members, func(m *member.Member) bool { return m.ID == string(b.cfg.Engine.Self()) })
 		return i >= 0 && members[i].Terms[0] > 0
 	})
 }

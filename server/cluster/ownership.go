@@ -42,7 +42,7 @@ func (n *Node) checkMajority(now time.Duration) {
 	n.mu.Lock()
 	n.table.Cut(cut)
 	has := n.table.HasMajority(now) || now < member.SuspectAfter
-	changed, ready, lasted, alive := has != n.majority, n.ready, now-n.since, 1+len(n.table.Live(now))
+	changed, ready, lasted, alive := has != n.majority, n.ready, now-n.since, n.table.LiveCount(now)
 	if changed {
 		n.majority, n.since, n.renews = has, now, has
 	}

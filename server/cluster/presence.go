@@ -135,7 +135,7 @@ func (n *Node) sendPresence(idle bool) bool {
 // peersLocked returns the nodes that get the changes, and the version of the messages that each reads: those that are alive, and peers that are silent for
 // less than presenceGrace. So a node that is only late misses nothing, and does not need the whole presence, which would make it later still. reads is the
 // newest version of this node. pr.mu is held.
-func (pr *presence) peersLocked(members []member.Member, now time.Duration, reads int) map[broker.NodeID]int {
+func (pr *presence) peersLocked(members []*member.Member, now time.Duration, reads int) map[broker.NodeID]int {
 	versions := map[broker.NodeID]int{}
 	for _, m := range members {
 		id, silence := broker.NodeID(m.ID), now-m.Heard

@@ -185,7 +185,7 @@ func (n *Node) awaitSuccessors(ctx context.Context) {
 			owner, _, _ := lg.log.Position()
 			waits = waits || owner.Node == string(n.cfg.Engine.Self())
 		}
-		if !waits || !slices.ContainsFunc(live, func(m member.Member) bool { return m.Ready }) {
+		if !waits || !slices.ContainsFunc(live, func(m *member.Member) bool { return m.Ready }) {
 			return
 		}
 		time.Sleep(tick / 20)

@@ -18,7 +18,7 @@ func (n *Node) begins(what string, err error) {
 func (n *Node) showWait(wl *waitLog, what string, err error) {
 	n.begins(what, err)
 	n.mu.Lock()
-	nodes, reason := 1+len(n.table.Live(n.now())), forStorage
+	nodes, reason := n.table.LiveCount(n.now()), forStorage
 	if !n.table.HasMajority(n.now()) {
 		reason = forMajority
 	}
@@ -43,7 +43,7 @@ func (n *Node) Waits() string {
 	case !has && n.cfg.Size == 0:
 		return "waiting for NATS: " + errCutOff.Error()
 	case !has:
-		return fmt.Sprintf("waiting for a majority of the nodes: %d of %d run", 1+len(n.table.Live(now)), n.cfg.Size)
+		return fmt.Sprintf("waiting for a majority of the nodes: %d of %d run", n.table.LiveCount(now), n.cfg.Size)
 	case n.start.err != nil:
 		return fmt.Sprintf("waiting for the storage of the %s: %v", n.start.what, n.start.err)
 	}

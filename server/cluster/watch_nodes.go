@@ -23,7 +23,7 @@ type seenNode struct {
 }
 
 // look compares the members of the cluster with those of the last look.
-func (nl *nodesLog) look(members []member.Member, now time.Duration) {
+func (nl *nodesLog) look(members []*member.Member, now time.Duration) {
 	alive := 1
 	for _, m := range members {
 		if now-m.Heard < member.SuspectAfter {
@@ -37,7 +37,7 @@ func (nl *nodesLog) look(members []member.Member, now time.Duration) {
 			nl.seen[m.Name] = &seenNode{id: m.ID, heard: m.Heard}
 			nl.log.Info("a node has joined", "node", m.Name, "version", m.Version, "nodes", alive, "of", nl.size)
 		}
-		nl.lookAt(nl.seen[m.Name], &m, now, alive)
+		nl.lookAt(nl.seen[m.Name], m, now, alive)
 	}
 	for name, sn := range nl.seen {
 		if is[name] {

@@ -29,8 +29,8 @@ func (l *lines) took() string {
 }
 
 // heard returns a member with a heartbeat at a time.
-func heard(name, id string, at time.Duration) member.Member {
-	return member.Member{Heartbeat: member.Heartbeat{Name: name, ID: id, Version: "1.2"}, Heard: at}
+func heard(name, id string, at time.Duration) *member.Member {
+	return &member.Member{Heartbeat: member.Heartbeat{Name: name, ID: id, Version: "1.2"}, Heard: at}
 }
 
 // A node that joins, dies, starts again, does not reach this one for a while and stops has one line for each of these.
@@ -42,21 +42,21 @@ func TestEachChangeOfANodeIsLogged(t *testing.T) {
 	b, c := heard("b", "b-1", second), heard("c", "c-1", 20*second)
 	for _, s := range []struct {
 		now     time.Duration
-		members []member.Member
+		members []*member.Member
 		want    string
 	}{
 		{second, nil, ""},
-		{second, []member.Member{b}, `level=INFO msg="a node has joined" node=b version=1.2 nodes=2 of=3`},
-		{2 * second, []member.Member{b}, ""},
-		{2500 * time.Millisecond, []member.Member{b}, `level=WARN msg="a node sends no heartbeats: it counts as dead until the next one" node=b for=1.5s nodes=1 of=3`},
-		{9 * second, []member.Member{b}, ""},
-		{10 * second, []member.Member{heard("b", "b-1", 10*second)}, `level=INFO msg="a node is back" node=b after=9s why="its heartbeats arrive again" nodes=2 of=3`},
-		{11 * second, []member.Member{heard("b", "b-2", 11*second)}, `level=INFO msg="a node is back" node=b after=1s why="it has started again" nodes=2 of=3`},
-		{20 * second, []member.Member{heard("b", "b-2", 11*second), c}, `level=WARN msg="a node sends no heartbeats: it counts as dead until the next one" node=b for=9s nodes=2 of=3` + "\n" +
+		{second, []*member.Member{b}, `level=INFO msg="a node has joined" node=b version=1.2 nodes=2 of=3`},
+		{2 * second, []*member.Member{b}, ""},
+		{2500 * time.Millisecond, []*member.Member{b}, `level=WARN msg="a node sends no heartbeats: it counts as dead until the next one" node=b for=1.5s nodes=1 of=3`},
+		{9 * second, []*member.Member{b}, ""},
+		{10 * second, []*member.Member{heard("b", "b-1", 10*second)}, `level=INFO msg="a node is back" node=b after=9s why="its heartbeats arrive again" nodes=2 of=3`},
+		{11 * second, []*member.Member{heard("b", "b-2", 11*second)}, `level=INFO msg="a node is back" node=b after=1s why="it has started again" nodes=2 of=3`},
+		{20 * second, []*member.Member{heard("b", "b-2", 11*second), c}, `level=WARN msg="a node sends no heartbeats: it counts as dead until the next one" node=b for=9s nodes=2 of=3` + "\n" +
 			`level=INFO msg="a node has joined" node=c version=1.2 nodes=2 of=3`},
-		{21 * second, []member.Member{c}, ""}, // b was removed for good: its silence has a line
-		{21 * second, []member.Member{c, heard("b", "b-3", 21*second)}, `level=INFO msg="a node has joined" node=b version=1.2 nodes=3 of=3`},
-		{21 * second, []member.Member{heard("b", "b-3", 21*second)}, `level=INFO msg="a node has left: it stops" node=c nodes=2 of=3`},
+		{21 * second, []*member.Member{c}, ""}, // b was removed for good: its silence has a line
+		{21 * second, []*member.Member{c, heard("b", "b-3", 21*second)}, `level=INFO msg="a node has joined" node=b version=1.2 nodes=3 of=3`},
+		{21 * second, []*member.Member{heard("b", "b-3", 21*second)}, `level=INFO msg="a node has left: it stops" node=c nodes=2 of=3`},
 	} {
 		nl.look(s.members, s.now)
 		if got := l.took(); got != s.want {

@@ -14,7 +14,7 @@ package member
 
 import (
 	"cmp"
-	"maps"
+	"iter"
 	"slices"
 	"time"
 )
@@ -84,12 +84,12 @@ type Table struct {
 	unowned map[int]time.Duration // since when ShouldTry has found no owner of a durable log
 	heirs   map[int]heir          // of the logs in memory that were left
 	claimed map[int]bool          // the logs that another node has owned
-	members map[string]*Member    // by name, without this node
+	members []*Member             // in the order of their names, without this node
 }
 
 // New returns a table of a cluster of size nodes. 0: their number is not known, because an external storage has the majority that counts.
 func New(self string, size int, now time.Duration) *Table {
-	return &Table{self: self, size: size, started: now, members: map[string]*Member{}, heirs: map[int]heir{}, unowned: map[int]time.Duration{}, claimed: map[int]bool{}}
+	return &Table{self: self, size: size, started: now, heirs: map[int]heir{}, unowned: map[int]time.Duration{}, claimed: map[int]bool{}}
 }
 
 // Hear handles a heartbeat. ended is the run that has ended, if the node has another one now, or is leaving.
@@ -97,8 +97,12 @@ func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
 	if h.Name == t.self {
 		return ""
 	}
-	before := t.members[h.Name]
-	if before != nil && before.ID != h.ID {
+	i, found := slices.BinarySearchFunc(t.members, h.Name, func(m *Member, name string) int { return cmp.Compare(m.Name, name) })
+	var before *Member
+	if found {
+		before = t.members[i]
+	}
+	if found && before.ID != h.ID {
 		ended = before.ID
 	}
 	for log := range h.Owns {
@@ -110,31 +114,55 @@ func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
 	if h.Leaving || len(h.Left) > 0 && (before == nil || len(before.Left) == 0) {
 		t.left = now
 	}
-	if h.Leaving {
-		delete(t.members, h.Name)
+	switch {
+	case h.Leaving && found:
+		t.members = slices.Delete(t.members, i, i+1)
 		return h.ID
+	case h.Leaving:
+		return h.ID
+	case found:
+		t.members[i] = &Member{h, now}
+	default:
+		t.members = slices.Insert(t.members, i, &Member{h, now})
 	}
-	t.members[h.Name] = &Member{h, now}
 	if t.size == 0 {
-		maps.DeleteFunc(t.members, func(_ string, m *Member) bool { return now-m.Heard > forgetAfter })
+		t.members = slices.DeleteFunc(t.members, func(m *Member) bool { return now-m.Heard > forgetAfter })
 	}
 	return ended
 }
 
-// Live returns the nodes that are alive, without this one, in the order of their names.
-func (t *Table) Live(now time.Duration) []Member {
-	return slices.DeleteFunc(t.Members(), func(m Member) bool { return now-m.Heard >= SuspectAfter })
-}
-
-// Members returns the nodes that are alive or silent, without this one and those that have left, in the order of their names.
-func (t *Table) Members() []Member {
-	var all []Member
-	for _, m := range t.members {
-		all = append(all, *m)
+// Live returns the nodes that are alive, without this one, in the order of their names. The caller must not change them.
+func (t *Table) Live(now time.Duration) []*Member {
+	all := make([]*Member, 0, len(t.members))
+	for m := range t.live(now) {
+		all = append(all, m)
 	}
-	slices.SortFunc(all, func(a, b Member) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
+
+// LiveCount returns the number of nodes that are alive, with this one.
+func (t *Table) LiveCount(now time.Duration) int {
+	count := 1
+	for range t.live(now) {
+		count++
+	}
+	return count
+}
+
+// live is Live without a list: it is for each wake of a node.
+func (t *Table) live(now time.Duration) iter.Seq[*Member] {
+	return func(yield func(*Member) bool) {
+		for _, m := range t.members {
+			if now-m.Heard < SuspectAfter && !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// Members returns the nodes that are alive or silent, without this one and those that have left, in the order of their names. The caller must not change
+// them.
+func (t *Table) Members() []*Member { return slices.Clone(t.members) }
 
 // UseLogs notes the number of durable logs.
 func (t *Table) UseLogs(n int) { t.logs = n }
@@ -144,7 +172,7 @@ func (t *Table) Cut(off bool) { t.cut = off && t.size == 0 }
 
 // HasMajority reports whether this node and the live ones are more than half of the cluster. Of a cluster of size 0, it reports whether this node reaches
 // the storage.
-func (t *Table) HasMajority(now time.Duration) bool { return !t.cut && 2*(1+len(t.Live(now))) > t.size }
+func (t *Table) HasMajority(now time.Duration) bool { return !t.cut && 2*t.LiveCount(now) > t.size }
 
 // FreshMajority is HasMajority, for nodes with a heartbeat within FreshAfter: when a partition has just begun, the nodes of the other side become silent one
 // after another, and the first one must not look like the death of one node.
@@ -188,7 +216,12 @@ func (t *Table) ShouldTry(log int, now time.Duration) bool {
 
 // isOwned reports whether a node that is alive owns a log.
 func (t *Table) isOwned(log int, now time.Duration) bool {
-	return slices.ContainsFunc(t.Live(now), func(m Member) bool { _, owns := m.Owns[log]; return owns })
+	for m := range t.live(now) {
+		if _, owns := m.Owns[log]; owns {
+			return true
+		}
+	}
+	return false
 }
 
 // ShouldTryMemory reports whether this node should try to own a log in memory, of which it has a copy: nobody who is alive owns it, and this copy has the

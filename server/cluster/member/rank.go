@@ -13,7 +13,7 @@ import (
 // Hears returns the names of the nodes that are alive.
 func (t *Table) Hears(now time.Duration) []string {
 	names := []string{}
-	for _, m := range t.Live(now) {
+	for m := range t.live(now) {
 		names = append(names, m.Name)
 	}
 	return names
@@ -22,7 +22,7 @@ func (t *Table) Hears(now time.Duration) []string {
 // Reach returns the number of nodes that are alive and hear this one, with this one.
 func (t *Table) Reach(now time.Duration) int {
 	reach := 1
-	for _, m := range t.Live(now) {
+	for m := range t.live(now) {
 		if m.Hears == nil || slices.Contains(m.Hears, t.self) {
 			reach++
 		}
@@ -58,7 +58,7 @@ func (t *Table) Best(log int, now time.Duration) (name string, reaches bool) {
 func (t *Table) best(log int, now time.Duration, starting bool) (name string, reaches bool) {
 	mine := t.Reach(now)
 	nodes, reach := []string{t.self}, mine
-	for _, m := range t.Live(now) {
+	for m := range t.live(now) {
 		switch r := cmp.Or(m.Reach, mine); {
 		case !m.Ready && !starting:
 		case r > reach:
@@ -106,7 +106,7 @@ func heaviest(nodes []string, log int) (best string) {
 func (t *Table) first(log int, now time.Duration) (name string) {
 	mine := t.rank(log, now)
 	name, best := t.self, mine
-	for _, m := range t.Live(now) {
+	for m := range t.live(now) {
 		if r := m.rankOf(log, mine); m.Ready && r.compare(best) > 0 {
 			name, best = m.Name, r
 		}
@@ -117,7 +117,7 @@ func (t *Table) first(log int, now time.Duration) (name string) {
 // Successor returns the name of the node that should own a log if this node gives it up: the best of the others; empty for none.
 func (t *Table) Successor(log int, now time.Duration) (name string) {
 	mine, best := t.rank(log, now), rank{}
-	for _, m := range t.Live(now) {
+	for m := range t.live(now) {
 		if r := m.rankOf(log, mine); m.Ready && r.compare(best) > 0 {
 			name, best = m.Name, r
 		}
@@ -144,7 +144,7 @@ func (t *Table) heirOf(log int, term uint64, now time.Duration) string {
 	if h.To == "" || h.Term < term || now-h.since >= SuspectAfter {
 		return ""
 	}
-	for _, m := range t.Live(now) {
+	for m := range t.live(now) {
 		if m.Name == h.To && m.Ready {
 			return h.To
 		}
