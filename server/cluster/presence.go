@@ -13,7 +13,7 @@ import (
 )
 
 // The presence of rooms, which each node knows of all nodes. A node sends the changes of its own members to each other node, in numbered messages: at
-// most ten a second, and one each second if there is no change. A node that misses a number asks for the whole presence.
+// most ten a second, fewer to many nodes (pace.sends), and one with each third heartbeat if there is no change. A node that misses a number asks for the whole presence.
 
 // presence is the members of this node that it lists, and what the other nodes know of them.
 type presence struct {

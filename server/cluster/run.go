@@ -64,9 +64,9 @@ func (n *Node) Run(ctx context.Context) {
 	n.cfg.Engine.Receive(n.receive)
 	n.cfg.Engine.Lost(n.resync)
 	defer n.closeMemory()
-	ticks := time.NewTicker(tick)
+	pa := pace{wall: time.Now}
+	ticks := time.NewTimer(pa.next())
 	defer ticks.Stop()
-	var beat, repeated, sent time.Duration
 	last := n.now()
 	for {
 		ticked := false
@@ -83,22 +83,22 @@ func (n *Node) Run(ctx context.Context) {
 			now = last
 		}
 		last = now
+		beats := pa.beats(now)
 		if ticked {
+			ticks.Reset(pa.next())
 			n.lookAtOthers(now)
 			n.lookAtOwners()
 			n.watchNodes(now)
 			n.collectCounts()
 		}
-		if now-beat >= member.Interval {
-			beat = now
+		if beats {
 			n.beat(false)
 		}
 		n.checkMajority(now)
 		n.keepMemory(now)
 		n.sendAway(ctx, now)
 		n.tryToOwn(ctx, now)
-		if now-repeated >= repeatAfter {
-			repeated = now
+		if beats && pa.repeats(now) {
 			n.repeat(now)
 			n.endRemote(now)
 			n.forgetLinks()
@@ -107,8 +107,8 @@ func (n *Node) Run(ctx context.Context) {
 			n.sendPresence(true)
 			n.rebalance(ctx, now)
 		}
-		if now-sent >= tick && n.sendPresence(false) { // the next changes are gathered until the next tick
-			sent = now
+		if pa.sends(now, n.reached) && n.sendPresence(false) { // the next changes are gathered
+			pa.sent = now
 		}
 		for _, lg := range n.logs.all() {
 			n.sendRequests(lg)
