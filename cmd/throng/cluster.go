@@ -88,16 +88,7 @@ func printCluster(to io.Writer, s *cluster.Status) error {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", l.Name, owner, l.Term, l.State, l.Applied, l.Lag, l.Bytes, l.Waiting, l.Resent, l.Gaps, l.Changes)
 	}
 	for _, l := range s.Logs {
-		if len(l.Replicas) > 0 {
-			fmt.Fprintf(w, "\nREPLICAS OF %s\tSTATE\tLACKS\n", l.Name)
-		}
-		for _, r := range l.Replicas {
-			name := r.Name
-			if r.Leader {
-				name += " (leader)"
-			}
-			fmt.Fprintf(w, "%s\t%s\t%d\n", name, r.State, r.Lag)
-		}
+		printReplicas(w, &l)
 	}
 	for i, missing := range s.Missing {
 		if i == 0 {
@@ -106,4 +97,24 @@ func printCluster(to io.Writer, s *cluster.Status) error {
 		fmt.Fprintln(w, "missing:", missing)
 	}
 	return w.Flush()
+}
+
+// printReplicas prints a table of the replicas of a log, if it has replicas.
+func printReplicas(w io.Writer, l *cluster.LogStatus) {
+	if l.Unknown {
+		fmt.Fprintf(w, "\nREPLICAS OF %s\tnot known yet\n", l.Name)
+	}
+	if len(l.Replicas) > 0 {
+		fmt.Fprintf(w, "\nREPLICAS OF %s\tSTATE\tENTRIES BEHIND\n", l.Name)
+	}
+	for _, r := range l.Replicas {
+		name, behind := r.Name, fmt.Sprint(r.Lag)
+		if r.Leader {
+			name += " (leader)"
+		}
+		if r.State == "silent" {
+			behind = "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", name, r.String(), behind)
+	}
 }

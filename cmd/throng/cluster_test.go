@@ -340,7 +340,13 @@ func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
 	err := printCluster(&out, &cluster.Status{
 		Node: "a", Size: 3, Nodes: []cluster.NodeStatus{{Name: "a", Ready: true}},
 		Links: []cluster.LinkStatus{{Peer: "b", Up: true, Silent: 0.24, Bytes: 1843}, {Peer: "c", Silent: 7.3, Bytes: 901, Gaps: 1, Resyncs: 2}},
-		Logs:  []cluster.LogStatus{{Name: "durable", Owner: "b", Term: 9, State: "following", Applied: 5121, Lag: 3, Bytes: 1310, Waiting: 2, Resent: 4, Gaps: 5, Changes: 6}},
+		Logs: []cluster.LogStatus{
+			{
+				Name: "durable-0", Owner: "b", Term: 9, State: "following", Applied: 5121, Lag: 3, Bytes: 1310, Waiting: 2, Resent: 4, Gaps: 5, Changes: 6,
+				Replicas: []cluster.ReplicaStatus{{Name: "a", State: "current", Leader: true}, {Name: "b", State: "behind", Lag: 4}, {Name: "c", State: "silent", Silent: 7.3}},
+			},
+			{Name: "durable-1", Unknown: true},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +354,9 @@ func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
 	got := regexp.MustCompile(` +`).ReplaceAllString(out.String(), " ")
 	for _, want := range []string{
 		"\nLINK FROM STATE SILENT RECEIVED GAPS RESYNCS\nb up 0.2 s 1843 B 0 0\nc down 7.3 s 901 B 1 2\n",
-		"\nLOG OWNER TERM HERE RECORDS LACKS BYTES WAITING RESENT GAPS CHANGES\ndurable b 9 following 5121 3 1310 2 4 5 6\n",
+		"\nLOG OWNER TERM HERE RECORDS LACKS BYTES WAITING RESENT GAPS CHANGES\ndurable-0 b 9 following 5121 3 1310 2 4 5 6\n",
+		"\nREPLICAS OF durable-0 STATE ENTRIES BEHIND\na (leader) current 0\nb behind 4\nc not heard for 7 s -\n",
+		"\nREPLICAS OF durable-1 not known yet\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)

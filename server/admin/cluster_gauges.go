@@ -32,7 +32,7 @@ func WatchCluster(m *metrics.Metrics, n *cluster.Node) {
 		}
 		return waiting
 	})
-	m.Gauge("throng_cluster_missing_replicas", "Replicas of durable logs that are offline or behind, at the last look of this node.", func() float64 {
+	m.Gauge("throng_cluster_missing_replicas", "Replicas of durable logs that are offline, behind or not heard, at the last look of this node.", func() float64 {
 		s := n.Status()
 		return float64(s.MissingReplicas())
 	})

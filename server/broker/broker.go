@@ -76,14 +76,16 @@ type StoredLog struct {
 	Wanted   int    // replicas
 	Leader   string // of the servers; empty: none
 	Replicas []Replica
+	Seen     time.Time // when the leader answered
 }
 
 // Replica is a server with a copy of a log.
 type Replica struct {
 	Name    string
 	Offline bool
-	Current bool   // it has all records
-	Lag     uint64 // records that it lacks
+	Current bool          // it has all that is committed, as far as the leader knows
+	Lag     uint64        // entries of the replication that it lacks: an entry is a record, or a step of the replication itself
+	Silent  time.Duration // since the leader received something of it, at Seen; 0 for the leader
 }
 
 // Log is a sequence of records with the numbers 1, 2, 3, ... without holes. Trim and the retention of the engine remove the oldest.

@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 
-	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/home"
 )
 
@@ -46,14 +45,7 @@ type LogStatus struct {
 
 	Wanted   int             `json:"replicas_wanted,omitempty"` // of a log on disk
 	Replicas []ReplicaStatus `json:"replicas,omitempty"`
-}
-
-// ReplicaStatus is a copy of a log on the disk of a node, or of a server of NATS.
-type ReplicaStatus struct {
-	Name   string `json:"name"`
-	State  string `json:"state"`         // "current", "behind" or "offline"
-	Lag    uint64 `json:"lag,omitempty"` // records that it lacks
-	Leader bool   `json:"leader,omitempty"`
+	Unknown  bool            `json:"replicas_unknown,omitempty"` // this node has not asked for the replicas yet
 }
 
 // Status returns what this node knows now.
@@ -82,7 +74,7 @@ func (n *Node) Status() Status {
 		l.Waiting, _ = lg.sender.Waiting()
 		l.Lag, l.Gaps, l.Resent, l.Changes, l.Bytes = lg.lag(last), lg.log.Gaps(), lg.sender.Resent(), lg.changes.Load(), lg.bytes.Load()
 		if lg.memory == nil {
-			l.addReplicas(n.cfg.Engine, lg.shard)
+			l.addReplicas(n.cfg.Engine, lg.shard, n.viewReplicas(members, now))
 			s.Missing = append(s.Missing, l.missing()...)
 		}
 		s.Logs = append(s.Logs, l)
@@ -97,60 +89,6 @@ func (n *Node) Status() Status {
 		s.Why = "this node starts: " + waits
 	}
 	return s
-}
-
-// storer is an engine that knows where its logs are stored.
-type storer interface{ Stored() []broker.StoredLog }
-
-// addReplicas adds what the engine saw last of the replicas of a log.
-func (ls *LogStatus) addReplicas(e broker.Engine, shard int) {
-	of, knows := e.(storer)
-	if !knows {
-		return
-	}
-	for _, stored := range of.Stored() {
-		if stored.Shard != shard {
-			continue
-		}
-		ls.Wanted = stored.Wanted
-		for _, r := range stored.Replicas {
-			state := "behind"
-			switch {
-			case r.Offline:
-				state = "offline"
-			case r.Current:
-				state = "current"
-			}
-			ls.Replicas = append(ls.Replicas, ReplicaStatus{r.Name, state, r.Lag, r.Name == stored.Leader})
-		}
-	}
-}
-
-// missing returns what the log lacks.
-func (ls *LogStatus) missing() (list []string) {
-	if ls.Wanted > 1 && len(ls.Replicas) == 0 {
-		return []string{"the leader of the " + ls.Name + " log, which knows its replicas"}
-	}
-	for _, r := range ls.Replicas {
-		if r.State != "current" {
-			list = append(list, fmt.Sprintf("the replica of the %s log on %s: it is %s", ls.Name, r.Name, r.State))
-		}
-	}
-	return list
-}
-
-// MissingReplicas returns the number of replicas that are not current, of all logs on disk.
-func (s *Status) MissingReplicas() (n int) {
-	for _, l := range s.Logs {
-		current := 0
-		for _, r := range l.Replicas {
-			if r.State == "current" {
-				current++
-			}
-		}
-		n += max(0, l.Wanted-current)
-	}
-	return n
 }
 
 // Unread returns the number of messages of other nodes that this node could not read.

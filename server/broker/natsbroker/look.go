@@ -87,10 +87,10 @@ func (i *instance) lookAt(name string) (l broker.StoredLog, bytes int64, err err
 	c := info.Cluster
 	if c == nil { // a server without a cluster
 		l.Leader = i.conn.ConnectedServerName()
-		l.Replicas = []broker.Replica{{Name: l.Leader, Current: true}}
+		l.Replicas, l.Seen = []broker.Replica{{Name: l.Leader, Current: true}}, time.Now()
 		return l, int64(info.State.Bytes), nil
 	}
-	l.Leader, l.Replicas = c.Leader, replicasOf(c)
+	l.Leader, l.Replicas, l.Seen = c.Leader, replicasOf(c), time.Now()
 	return l, int64(info.State.Bytes), nil
 }
 
@@ -101,7 +101,7 @@ func replicasOf(c *jetstream.ClusterInfo) (list []broker.Replica) {
 	}
 	list = append(list, broker.Replica{Name: c.Leader, Current: true})
 	for _, p := range c.Replicas {
-		list = append(list, broker.Replica{Name: p.Name, Offline: p.Offline, Current: p.Current, Lag: p.Lag})
+		list = append(list, broker.Replica{Name: p.Name, Offline: p.Offline, Current: p.Current, Lag: p.Lag, Silent: p.Active})
 	}
 	return list
 }
