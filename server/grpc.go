@@ -15,7 +15,7 @@ import (
 
 // grpcPort is the port of the gRPC API.
 type grpcPort struct {
-	listener net.Listener
+	listener *netpoll.Listener
 	server   *grpcapi.Server
 }
 

@@ -44,11 +44,11 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.node != nil {
 		owners.Go(func() { s.node.Run(fetching) })
 	}
-	if err := s.load(ctx, fetching, &owners); err != nil || ctx.Err() != nil {
+	err := s.load(ctx, fetching, &owners)
+	if err != nil || ctx.Err() != nil {
 		return abandon(err)
 	}
 	s.subscriptions.Start()
-	var err error
 	expire := func(now time.Time, _ wheel.Tick) { s.edge.Pending.Expire(now) }
 	if err = s.sessions.Start(s.files, s.cfg.PingInterval, s.cfg.PingTimeout, s.sessions.OnTick, expire); err != nil {
 		return abandon(err)
@@ -90,13 +90,19 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// load reads what the server needs before it serves. It returns nil if ctx ends first.
+// load reads what the server needs before it serves. Its ports refuse clients meanwhile. It returns nil if ctx ends first.
 func (s *Server) load(ctx, running context.Context, owners *sync.WaitGroup) error {
+	if err := s.pause(); err != nil {
+		return err
+	}
 	if err := loadState(ctx, running, owners, s.engine, s.sessions, &s.starting); err != nil || ctx.Err() != nil {
 		return err
 	}
 	s.starting.at(stepPush)
-	return ended(ctx, loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions))
+	if err := ended(ctx, loadWebPush(ctx, &s.cfg.WebPush, s.engine, s.sessions)); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return s.resume()
 }
 
 // endWorkers waits for the work of sessions that have ended.

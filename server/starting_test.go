@@ -2,10 +2,16 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/throng-chat/throng/server/admin"
@@ -35,8 +41,14 @@ func runUntil(t *testing.T, s *Server) (stop func()) {
 // newNode returns node a of a cluster of three, which does not run.
 func newNode(t *testing.T, engine broker.Engine) *Server {
 	t.Helper()
+	return newNodeOn(t, engine, "127.0.0.1:0")
+}
+
+// newNodeOn is newNode with an address for clients.
+func newNodeOn(t *testing.T, engine broker.Engine, address string) *Server {
+	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.Admin, cfg.Engine = "127.0.0.1:0", "127.0.0.1:0", engine
+	cfg.Listen, cfg.Admin, cfg.Engine = address, "127.0.0.1:0", engine
 	cfg.Cluster, cfg.Node, cfg.Peers, cfg.ClusterListen = "test", "a", testPeers, testPeers[0]
 	s, err := New(cfg, slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
@@ -98,6 +110,41 @@ func TestAServerThatStartsCanBeStopped(t *testing.T) {
 	stop()
 	if status, _ := adminGet(t, s, "/healthz"); status != 0 {
 		t.Errorf("the admin port of a server that was stopped: got %d, want no answer", status)
+	}
+}
+
+// The ports for clients of a server that starts refuse connections, and keep their addresses: a client tries another node at once. Then they accept.
+func TestAServerThatStartsRefusesClients(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	t.Parallel()
+	fake := newFake(t)
+	fake.Down(true)
+	address := ""
+	for port := 14000 + os.Getpid()%1000; address == ""; port++ { // that nobody uses
+		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			address = l.Addr().String()
+			l.Close()
+		}
+	}
+	s := newNodeOn(t, fake.Start("a"), address)
+	runUntil(t, s)
+	dial := func() error {
+		c, err := net.DialTimeout("tcp", address, testTimeout)
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	eventually(t, "the admin port", func() bool { status, _ := adminGet(t, s, "/healthz"); return status == http.StatusOK })
+	if err := dial(); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a server that starts: got %v, want %v", err, syscall.ECONNREFUSED)
+	}
+	fake.Down(false)
+	eventually(t, "the server to be ready", func() bool { status, _ := adminGet(t, s, "/readyz"); return status == http.StatusOK })
+	if err := dial(); err != nil {
+		t.Errorf("a server that serves: got %v", err)
 	}
 }
 

@@ -25,6 +25,7 @@ type Listener struct {
 	options ListenOptions
 	path    string      // of a Unix socket; else empty
 	node    os.FileInfo // at path
+	pauses  bool        // Pause has an effect
 }
 
 // unixPrefix begins an address that is the path of a Unix socket.
@@ -52,7 +53,11 @@ func Listen(address string, o ListenOptions) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, WithPrivilege(err))
 	}
-	return &Listener{Listener: ln, options: o}, nil
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	return &Listener{Listener: ln, options: o, pauses: port != "" && port != "0"}, nil
 }
 
 // WithPrivilege returns err with the privilege that is missing, if this user may not listen on a TCP port.
@@ -92,6 +97,36 @@ func (ln *Listener) Close() error {
 		failed = os.Remove(ln.path)
 	}
 	return errors.Join(err, failed)
+}
+
+// Pause refuses connections until Resume, and keeps the address. Connections that wait for Accept are reset. It does nothing with a Unix socket, with a port
+// that the kernel has chosen (port 0), because it would choose another one, nor on other systems than Linux: there, connections wait.
+func (ln *Listener) Pause() error {
+	if !ln.pauses {
+		return nil
+	}
+	return ln.control(pauseListening)
+}
+
+// Resume ends Pause. The error wraps EADDRINUSE if another process has taken the address.
+func (ln *Listener) Resume() error {
+	if !ln.pauses {
+		return nil
+	}
+	if err := ln.control(resumeListening); err != nil {
+		return fmt.Errorf("listen on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// control calls f with the descriptor.
+func (ln *Listener) control(f func(fd int) error) error {
+	raw, err := ln.Listener.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	failed := raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	return errors.Join(failed, err)
 }
 
 // unixAddr is the address of a listener on a Unix socket: its path.

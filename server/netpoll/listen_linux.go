@@ -2,6 +2,8 @@ package netpoll
 
 import (
 	"fmt"
+	"math"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,4 +21,14 @@ func (o ListenOptions) prepare(fd int) error {
 		return fmt.Errorf("TCP_NODELAY: %w", err)
 	}
 	return nil
+}
+
+// pauseListening ends the state LISTEN of a socket of TCP. It keeps its address and its options.
+func pauseListening(fd int) error {
+	return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_RD))
+}
+
+// resumeListening begins it again. The kernel lowers the backlog to net.core.somaxconn, as package net does.
+func resumeListening(fd int) error {
+	return os.NewSyscallError("listen", unix.Listen(fd, math.MaxInt32))
 }
