@@ -51,6 +51,15 @@ func newLog(shard int, edge uint64, wake func()) *nodeLog {
 	return &nodeLog{shard: shard, sender: &link.Queue{Edge: edge, Wake: wake}, receiver: link.NewReceiver(), answers: map[broker.NodeID]*outgoing{}}
 }
 
+// isNew reports whether this node, the owner of the log on disk, is its first one and has committed nothing but its fence: a move interrupts nobody.
+func (lg *nodeLog) isNew() bool {
+	owner, _, _ := lg.log.Position()
+	return lg.memory == nil && owner.Term == firstTerm && lg.committed.Load() == lg.fence.Load()
+}
+
+// firstTerm is that of the first owner of a log on disk.
+const firstTerm = 1
+
 // logSet is the logs of a node. It is empty until the node knows how many there are.
 type logSet struct {
 	list atomic.Pointer[[]*nodeLog] // of durable rooms, by their number, and then that of rooms in memory

@@ -9,8 +9,8 @@ import (
 )
 
 // A log moves to the best of the nodes (member.Table.Best) when it is owned by another one for rebalanceAfter: after a restart of nodes one by one, the
-// last one would own none. It moves after yieldAfter if that node reaches nodes that the owner does not reach. A node that has died is silent for all within
-// less than that.
+// last one would own none. It moves after yieldAfter if that node reaches nodes that the owner does not reach, and if it is new, without publications: the first
+// node of a new cluster owns all logs if the others come late. A node that has died is silent for all within less than that.
 
 const (
 	rebalanceAfter  = 30 * time.Second
@@ -27,8 +27,8 @@ func (n *Node) rebalance(ctx context.Context, now time.Duration) {
 		movable := state == home.Ready && n.majority && !n.leaving && best != n.cfg.Name
 		n.mu.Unlock()
 		patience := n.rebalanceAfter
-		if reaches {
-			patience = yieldAfter
+		if reaches || lg.isNew() {
+			patience = min(patience, yieldAfter)
 		}
 		switch {
 		case !movable:

@@ -24,8 +24,14 @@ func startNode(t *testing.T, fake *brokertest.Fake, name string) *Node {
 // startNodeWith is startNode. If it is the first node, there are so many durable logs.
 func startNodeWith(t *testing.T, fake *brokertest.Fake, name string, logs int) *Node {
 	t.Helper()
+	return startNodeMoving(t, fake, name, logs, 100*time.Millisecond)
+}
+
+// startNodeMoving is startNodeWith. Logs that are in use move to a better node after a time.
+func startNodeMoving(t *testing.T, fake *brokertest.Fake, name string, logs int, after time.Duration) *Node {
+	t.Helper()
 	n := New(Config{Engine: fake.Start(name), Name: name, Size: 3, Logs: logs, Log: slog.New(slog.DiscardHandler)})
-	n.rebalanceAfter = 100 * time.Millisecond
+	n.rebalanceAfter = after
 	h := newHub(n)
 	go n.Run(t.Context())
 	if err := n.Start(t.Context()); err != nil {
@@ -108,6 +114,44 @@ func TestALogMovesToTheBestNode(t *testing.T) {
 	for room, was := range before {
 		if got := publish(room); got.Offset != was.Offset+1 || got.Epoch != was.Epoch {
 			t.Errorf("%s: got %v after the move, %v before: want the next offset and the same epoch", room, got, was)
+		}
+	}
+}
+
+// Before anything is published, a log on disk moves to a better node at once: the nodes of a new cluster may start long after the first ones. Then it is in use.
+func TestANewLogMovesAtOnce(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	a, b := startNodeMoving(t, fake, "a", 1, time.Hour), startNodeMoving(t, fake, "b", 1, time.Hour)
+	testkit.Eventually(t, "owners", func() bool { ok, _ := a.Accepts(); return ok })
+	first := a
+	if b.logs.all()[0].log.Owns() {
+		first = b
+	}
+	if !first.logs.all()[0].isNew() {
+		t.Error("the log of a new cluster is in use before the first publication")
+	}
+	best := startNodeMoving(t, fake, bestName("a", "b"), 1, time.Hour)
+	testkit.Eventually(t, "the best node to own the log", best.logs.all()[0].log.Owns)
+	if best.logs.all()[0].isNew() {
+		t.Error("the log is new for its second owner")
+	}
+}
+
+// A log in which somebody has published is in use, also if it has its first owner.
+func TestALogWithAPublicationIsNotNew(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	nodes := []*Node{startNodeMoving(t, fake, "a", 1, time.Hour), startNodeMoving(t, fake, "b", 1, time.Hour)}
+	testkit.Eventually(t, "owners", func() bool { ok, _ := nodes[0].Accepts(); return ok })
+	if _, e := propose(t, nodes[0], "d"); e != nil {
+		t.Fatalf("publish: %+v", e)
+	}
+	for _, n := range nodes {
+		if lg := n.logs.all()[0]; lg.log.Owns() && lg.isNew() {
+			t.Errorf("%s: the log is new after a publication", n.cfg.Name)
 		}
 	}
 }
