@@ -73,7 +73,7 @@ func (n *Node) homeNode(lg *nodeLog) *home.Node {
 			}
 		},
 		Fenced:    func(home.Owner) { lg.sender.Restart() },
-		Available: n.available,
+		Available: n.Available,
 	}
 	if lg.memory != nil {
 		no.Available, no.Memory = func() error { return nil }, n.homeMemory(lg)

@@ -163,7 +163,7 @@ func (n *Node) keepMemory(now time.Duration) {
 func (lg *nodeLog) doubt() {
 	if _, _, state := lg.log.Position(); state == home.Ready {
 		lg.memory.Doubt()
-		lg.log.Heard(home.Owner{Term: lg.memory.Heard()}, 0)
+		lg.log.Doubt(lg.memory.Heard())
 	}
 }
 

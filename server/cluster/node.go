@@ -117,7 +117,7 @@ func (n *Node) minority() error {
 	return errMinority
 }
 
-// certain reports whether this node is not on the smaller side of a partition. It is stricter than available if the size of the cluster is not known:
+// certain reports whether this node is not on the smaller side of a partition. It is stricter than Available if the size of the cluster is not known:
 // NATS may be parted, too, and needs a while to notice that.
 func (n *Node) certain() bool {
 	n.mu.Lock()
@@ -125,8 +125,8 @@ func (n *Node) certain() bool {
 	return n.majority && (n.cfg.Size > 0 || n.table.FreshMajority(n.now()))
 }
 
-// available returns why nothing can be committed here, or nil.
-func (n *Node) available() error {
+// Available returns why nothing can be committed in durable rooms here, or nil. Any goroutine may call it.
+func (n *Node) Available() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.majority {

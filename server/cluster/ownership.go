@@ -42,7 +42,7 @@ func (n *Node) checkMajority(now time.Duration) {
 	n.mu.Lock()
 	n.table.Cut(cut)
 	has := n.table.HasMajority(now) || now < member.SuspectAfter
-	changed, ready, lasted, alive := has != n.majority, n.ready, now-n.since, n.table.LiveCount(now)
+	changed, serves, lasted, alive := has != n.majority, n.ready && !n.leaving, now-n.since, n.table.LiveCount(now)
 	if changed {
 		n.majority, n.since, n.renews = has, now, has
 	}
@@ -63,7 +63,7 @@ func (n *Node) checkMajority(now time.Duration) {
 		}
 	}
 	switch {
-	case !ready:
+	case !serves:
 	case has:
 		n.cfg.Log.Info("publications in durable rooms are accepted again", "after", rounded(lasted), "nodes", alive, "of", n.cfg.Size)
 	default:

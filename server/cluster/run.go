@@ -157,11 +157,7 @@ func (n *Node) HandOver(ctx context.Context) error {
 		failed = errors.Join(failed, <-results)
 	}
 	n.beat(false) // the log in memory has been left
-	if e, leads := n.cfg.Engine.(leader); leads {
-		ctx, cancel := context.WithTimeout(ctx, stepDownTimeout)
-		failed = errors.Join(failed, e.StepDown(ctx))
-		cancel()
-	}
+	n.stepDown(ctx)
 	n.handing.Store(false)
 	n.beat(true)
 	n.awaitSuccessors(ctx)
@@ -172,6 +168,19 @@ func (n *Node) HandOver(ctx context.Context) error {
 type leader interface {
 	// StepDown makes other nodes the leaders. It blocks until they are, or until ctx ends.
 	StepDown(ctx context.Context) error
+}
+
+// stepDown makes other nodes the leaders of the storage, if there is a majority that elects them.
+func (n *Node) stepDown(ctx context.Context) {
+	e, leads := n.cfg.Engine.(leader)
+	if !leads || n.Available() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepDownTimeout)
+	defer cancel()
+	if err := e.StepDown(ctx); err != nil && n.Available() == nil {
+		n.cfg.Log.Info("this node still leads the storage of a log: publications in its rooms wait until the others have elected a leader", "error", err)
+	}
 }
 
 // awaitSuccessors waits until other nodes own the logs that this one has handed over, if there are such nodes, or until ctx ends.

@@ -36,8 +36,14 @@ func (n *Node) watchNodes(now time.Duration) {
 	}
 }
 
-// watchLosses logs what was lost between the nodes. Called by Run.
+// watchLosses logs what was lost between the nodes. Called by Run. While this node starts, it asks for what it has missed: that is no loss.
 func (n *Node) watchLosses(now time.Duration) {
+	n.mu.Lock()
+	ready := n.ready
+	n.mu.Unlock()
+	if !ready {
+		return
+	}
 	s := n.Status()
 	var logs []logGaps
 	for _, l := range s.Logs {

@@ -131,3 +131,25 @@ level=WARN msg="messages of other nodes cannot be read: they are of another vers
 		t.Errorf("a minute of losses: got lines at %d times, want 5", count)
 	}
 }
+
+// A node that waits for the others asks for what it has missed when they come: it logs no losses before it serves, nor within joinTime after that.
+func TestAStartLogsNoLosses(t *testing.T) {
+	t.Parallel()
+	var l lines
+	n := newNode("a")
+	n.cfg.Log = l.logger()
+	n.watchLosses(0)
+	n.lost.Add(1)
+	n.watchLosses(time.Minute)
+	n.ready = true
+	n.watchLosses(2 * time.Minute)
+	if got := l.took(); got != "" {
+		t.Errorf("while it starts: got the lines %q", got)
+	}
+	n.watchLosses(2*time.Minute + joinTime)
+	n.lost.Add(1)
+	n.watchLosses(2*time.Minute + joinTime + lossesShown)
+	if got := l.took(); !strings.Contains(got, "cannot be read") {
+		t.Errorf("when it serves: got the lines %q, want one about the message", got)
+	}
+}

@@ -2,6 +2,7 @@ package home
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -104,6 +105,18 @@ func (h *Home) Heard(o Owner, seq uint64) {
 	if isOwner {
 		o.Since = o.Term
 		h.setOwner(o)
+	}
+}
+
+// errDoubt: the other nodes may have elected another owner.
+var errDoubt = errors.New("this node does not reach a majority of the nodes")
+
+// Doubt ends the use of a log in memory that this node owns: another node may own it, up to a term.
+func (h *Home) Doubt(term uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == Ready && term > h.term {
+		h.failLocked(errDoubt)
 	}
 }
 

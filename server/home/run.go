@@ -56,9 +56,12 @@ func (h *Home) recover(ctx context.Context) {
 	log, cause := h.log, h.cause
 	h.mu.Unlock()
 	h.cfg.Metrics.Failures.Inc()
-	if errors.Is(cause, broker.ErrFenced) {
+	switch {
+	case errors.Is(cause, errDoubt):
+		h.cfg.Log.Info("this node gives up the log of "+h.kind()+": another node may own it now", "error", cause)
+	case errors.Is(cause, broker.ErrFenced):
 		h.cfg.Log.Warn("another node owns the log of "+h.kind()+" now", "error", cause)
-	} else {
+	default:
 		h.cfg.Log.Error("the log of "+h.kind()+" failed: publications in "+h.kind()+" are rejected until it is open again", "error", cause)
 	}
 	h.discard()

@@ -33,7 +33,7 @@ func (jo *Join) apply(so *server.Options, cluster string) error {
 		PingInterval: routePing, MaxPingsOut: 2, WriteDeadline: routeTimeout,
 		PoolSize: routePool,
 	}
-	so.ReconnectErrorReports = routeReports
+	so.ConnectErrorReports, so.ReconnectErrorReports = routeReports, routeReports
 	for _, peer := range jo.Peers {
 		if peer != jo.Listen {
 			so.Routes = append(so.Routes, &url.URL{Scheme: "nats-route", Host: peer, User: url.UserPassword(routeUser, routePassword(jo.Secret))})
@@ -51,9 +51,6 @@ const (
 	// routePool is the number of connections to each other node, beside the one of the storage. Rooms are in one account, which uses one connection.
 	// Each connection has its pings.
 	routePool = 1
-
-	// routeReports is the number of attempts, one a second, of which one is logged while another node cannot be reached.
-	routeReports = 60
 )
 
 // login is the option of the connections of this process.

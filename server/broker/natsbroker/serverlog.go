@@ -17,6 +17,8 @@ type serverLog struct {
 	to   *slog.Logger
 	last atomic.Pointer[string] // last message of Errorf or Fatalf
 	end  atomic.Pointer[string] // first message after which the server must start again
+
+	routes routeLog
 }
 
 // writeError is in the message of the server about a write that failed. The log, the table or the Raft group that it names stores nothing more until
@@ -58,7 +60,7 @@ func (s *serverLog) Noticef(format string, v ...any) { s.write(slog.LevelDebug, 
 func (s *serverLog) Errorf(format string, v ...any) {
 	level := slog.LevelError
 	if strings.Contains(format, "trying to connect to") {
-		level = slog.LevelWarn
+		level = s.routes.level(v)
 	}
 	s.fail(level, format, v)
 	if strings.Contains(strings.ToLower(format), writeError) {
