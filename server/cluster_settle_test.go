@@ -169,7 +169,7 @@ func TestACallWithoutAMajorityNamesTheOthers(t *testing.T) {
 	eventually(t, "silence on both sides", func() bool {
 		return !nodes[0].node.Status().Majority && len(nodes[1].node.Status().Nodes) == 2
 	})
-	const want = `{"error":{"code":100,"message":"internal server error: not all connections finished within 5 s: nodes that have not answered: b, c","temporary":true}}`
+	const want = `{"error":{"code":100,"message":"not finished: not all connections have answered within 5 s: nodes that have not answered: b, c","temporary":true}}`
 	if got := call(t, nodes[0].Server, "disconnect", `{"user":"ann"}`); got != want {
 		t.Errorf("disconnect on the smaller side: got %s, want %s", got, want)
 	}

@@ -25,7 +25,7 @@ func TestAStartOnAFullDiskRejectsDurablePublicationsOnly(t *testing.T) {
 		t.Errorf("got %s, want the stored publication", got)
 	}
 	c.sendLine(`{"id":3,"publish":{"channel":"d","data":1}}`)
-	c.expectLine(`{"id":3,"error":{"code":100,"message":"internal server error: the history of durable rooms is not available: retry later","temporary":true}}`)
+	c.expectLine(`{"id":3,"error":{"code":100,"message":"temporarily not available: the storage of the room does not answer: retry later","temporary":true}}`)
 	if got := call(t, again, "publish", `{"channel":"h:1","data":1}`); !strings.Contains(got, `"offset":1`) {
 		t.Errorf("got %s in a room in memory", got)
 	}

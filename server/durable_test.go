@@ -128,7 +128,7 @@ func TestAFailedDiskRejectsDurablePublicationsOnly(t *testing.T) {
 	p.expect(ws.OpText, "stored")
 	fake.Full(true)
 	c.sendLine(`{"id":3,"publish":{"channel":"d","data":1}}`)
-	c.expectLine(`{"id":3,"error":{"code":100,"message":"internal server error: the history of durable rooms is not available: retry later","temporary":true}}`)
+	c.expectLine(`{"id":3,"error":{"code":100,"message":"temporarily not available: the storage of the room does not answer: retry later","temporary":true}}`)
 	p.send(ws.OpText, "hello")
 	p.expectClose(ws.CloseTryLater, "a message was not stored: send it again later")
 	eventually(t, "the close to be counted", func() bool { return closesBy(s, fanout.ClosedUnavailable) == 1 })
@@ -164,7 +164,7 @@ func TestAnAppendWithoutAResultIsFoundAgain(t *testing.T) {
 	c.enter("d")
 	fake.Faults(brokertest.Faults{LoseAck: 1})
 	c.sendLine(`{"id":3,"publish":{"channel":"d","data":1}}`)
-	c.expectLine(`{"id":3,"error":{"code":100,"message":"internal server error: the history of durable rooms is not available: retry later","temporary":true}}`)
+	c.expectLine(`{"id":3,"error":{"code":100,"message":"temporarily not available: the storage of the room does not answer: retry later","temporary":true}}`)
 	fake.Faults(brokertest.Faults{})
 	if got := c.line(); !strings.Contains(got, `"data":1`) || !strings.Contains(got, `"offset":1`) {
 		t.Errorf("got %s, want the publication", got)

@@ -25,7 +25,7 @@ func overLimit(format string, args ...any) *protocol.Error {
 }
 
 // errNotStored: a sanction is in effect, or not. A repetition is safe.
-var errNotStored = &protocol.Error{Code: session.ErrUnavailable.Code, Message: "internal server error: the sanction may not be on disk: retry later", Temporary: true}
+var errNotStored = &protocol.Error{Code: session.ErrUnavailable.Code, Message: "temporarily not available: the sanction may not be on disk: retry later", Temporary: true}
 
 const retryAfterSeconds = "2" // of a response with status 503
 

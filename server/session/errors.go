@@ -13,8 +13,8 @@ import (
 // The errors of the SDK protocol. The codes are those of Centrifugo, because SDKs interpret them.
 var (
 	errInternal          = &protocol.Error{Code: 100, Message: "internal server error", Temporary: true}
-	ErrTimeout           = &protocol.Error{Code: errInternal.Code, Message: "internal server error: not all connections finished within 5 s", Temporary: true}
-	ErrUnavailable       = &protocol.Error{Code: errInternal.Code, Message: "internal server error: the history of durable rooms is not available: retry later", Temporary: true}
+	ErrTimeout           = &protocol.Error{Code: errInternal.Code, Message: "not finished: not all connections have answered within 5 s", Temporary: true}
+	ErrUnavailable       = &protocol.Error{Code: errInternal.Code, Message: "temporarily not available: the storage of the room does not answer: retry later", Temporary: true}
 	ErrUnauthorized      = &protocol.Error{Code: 101, Message: "unauthorized"}
 	ErrUnknownChannel    = &protocol.Error{Code: 102, Message: "unknown channel"}
 	ErrDenied            = &protocol.Error{Code: 103, Message: "permission denied"}
