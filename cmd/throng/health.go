@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 )
 
 // maxHealthBody is the limit of the response of the admin port, in bytes.
-const maxHealthBody = 4 << 10
+const maxHealthBody = 16 << 10
 
 // healthCmd is the command throng health.
 type healthCmd struct {
@@ -42,26 +43,58 @@ func (hc *healthCmd) Run(std *streams) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), hc.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.url+path, nil)
+	client := &http.Client{Transport: at.transport(config)}
+	status, body, err := askHealth(ctx, client, at.url+path)
 	if err != nil {
-		return &exitError{code: exitUsage, err: fmt.Errorf("admin: %w", err)}
-	}
-	response, err := (&http.Client{Transport: at.transport(config)}).Do(request)
-	if err != nil {
-		return fmt.Errorf("not reachable: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxHealthBody))
-	if err != nil {
-		return fmt.Errorf("not reachable: %w", err)
+		return err
 	}
 	answer, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
 	answer = strings.Trim(answer, `"`) // it is JSON
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", response.Status, answer)
+	if status != "200 OK" {
+		return fmt.Errorf("%s: %s", status, answer)
+	}
+	if answer == "degraded" {
+		answer += whyDegraded(ctx, client, at.url+path)
 	}
 	_, err = fmt.Fprintln(std.out, result.Printable(answer))
 	return err
+}
+
+// askHealth returns the status and the body of a path of the admin port.
+func askHealth(ctx context.Context, client *http.Client, url string) (status string, body []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", nil, &exitError{code: exitUsage, err: fmt.Errorf("admin: %w", err)}
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", nil, fmt.Errorf("not reachable: %w", err)
+	}
+	defer response.Body.Close()
+	if body, err = io.ReadAll(io.LimitReader(response.Body, maxHealthBody)); err != nil {
+		return "", nil, fmt.Errorf("not reachable: %w", err)
+	}
+	return response.Status, body, nil
+}
+
+// whyDegraded returns ": " and the reason why a server does not accept all publications; empty if it accepts them meanwhile.
+func whyDegraded(ctx context.Context, client *http.Client, url string) string {
+	var ready struct {
+		Checks map[string]struct {
+			OK     bool
+			Detail string
+		}
+	}
+	_, body, err := askHealth(ctx, client, url+"?verbose")
+	if err != nil || json.Unmarshal(body, &ready) != nil {
+		return ""
+	}
+	for _, name := range []string{"cluster", "durable"} {
+		if c, has := ready.Checks[name]; has && !c.OK && c.Detail != "" {
+			return ": " + c.Detail
+		}
+	}
+	return ""
 }
 
 // address returns the admin port of the flags, or else of the server's settings.

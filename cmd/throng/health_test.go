@@ -52,3 +52,25 @@ func TestHealthReportsTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A node that does not accept publications is degraded, and the line has the reason.
+func TestHealthNamesTheReasonOfADegradedServer(t *testing.T) {
+	t.Parallel()
+	const why = "the durable-1 log has no owner that is alive"
+	verbose := `{"status":"degraded","checks":{"accepting":{"ok":true},"cluster":{"ok":false,"detail":"` + why + `"},"durable":{"ok":true,"detail":"in order"}}}`
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := `"degraded"`
+		if r.URL.Query().Has("verbose") {
+			answer = verbose
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(server.Close)
+	if got := mustCall(t, "", "health", "--admin", server.URL); got != "degraded: "+why {
+		t.Errorf("got %q, want the reason", got)
+	}
+	verbose = `{"status":"ready","checks":{"cluster":{"ok":true}}}`
+	if got := mustCall(t, "", "health", "--admin", server.URL); got != "degraded" {
+		t.Errorf("got %q of a server that is ready meanwhile", got)
+	}
+}
