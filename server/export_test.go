@@ -33,3 +33,19 @@ func TestAServerInMemoryHasNothingToExport(t *testing.T) {
 		t.Errorf("got %d and %s, want 404 and an advice", status, text)
 	}
 }
+
+// An export needs a majority of the nodes: without one it is rejected before its first line, with the reason and an advice.
+func TestAnExportWithoutAMajorityNamesTheReason(t *testing.T) {
+	t.Parallel()
+	fake := newFake(t)
+	nodes := []testNode{startNode(t, fake, "a"), startNode(t, fake, "b"), startNode(t, fake, "c")}
+	awaitOwners(t, nodes...)
+	fake.Split(nodes[0].engine)
+	eventually(t, "the export to be rejected", func() bool {
+		status, text := adminRequest(t, nodes[0].Server, http.MethodGet, "/export", "")
+		return status == http.StatusServiceUnavailable && strings.Contains(text, "does not reach a majority of the nodes: name the admin port of a node that reaches one")
+	})
+	if status, text := adminRequest(t, nodes[1].Server, http.MethodGet, "/export", ""); status != http.StatusOK {
+		t.Errorf("a node of the majority: got %d %s, want 200", status, text)
+	}
+}

@@ -172,7 +172,7 @@ func (s *Server) listen() (err error) {
 	s.admin = admin.New(admin.Config{
 		Listener: over, Hosts: s.cfg.Hosts, API: s.api, Reload: s.Reload, Drain: s.Drain, Audit: s.audit, Live: s.live, Cluster: s.node,
 		Starting: s.starting.waits,
-		Export:   (&exports{engine: s.engine, audit: s.audit, log: s.log}).export,
+		Export:   (&exports{engine: s.engine, node: s.node, audit: s.audit, log: s.log}).export,
 		Trusted:  s.cfg.trustsAdminPort(), Password: s.cfg.Live.Password,
 	}, s.sessions, s.metrics, s.log)
 	return nil

@@ -81,6 +81,9 @@ func (de *dataExportCmd) Run() error {
 		tables, err = dump.ExportTables(ctx, engine, de.Keys, os.Stdout, func(problem string) { fmt.Fprintln(os.Stderr, result.Printable(problem)) })
 		return err
 	})
+	if used := (*datadir.InUseError)(nil); errors.As(err, &used) {
+		return &exitError{code: exitInUse, err: fmt.Errorf("%w; to export while it runs, name its admin port instead: throng data export --admin URL", used)}
+	}
 	if err != nil {
 		return err
 	}

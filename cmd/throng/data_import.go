@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ type dataImportCmd struct {
 	Export      string            `arg:"" optional:"" help:"The export: a file, of Slack a ZIP archive or a directory. Without it, standard input is read."`
 	Cluster     string            `placeholder:"NAME" help:"Make the data of a new cluster with this name: DIR gets a data directory for each of --nodes."`
 	Nodes       []string          `placeholder:"A,B,C" help:"Names of the nodes of the new cluster: three or more."`
-	ClusterLogs int               `name:"cluster-logs" placeholder:"N" help:"Number of logs of durable rooms of the new cluster, 1 to 64; the default is that of throng serve --cluster-logs."`
+	ClusterLogs *int              `name:"cluster-logs" placeholder:"N" help:"Number of logs of durable rooms of the new cluster, 1 to 64; the default is that of throng serve --cluster-logs."`
 	From        string            `enum:"throng,mattermost,slack" default:"throng" help:"Source of the export: throng, mattermost or slack."`
 	Public      string            `default:"chat:" help:"Beginning of the names of rooms that were public channels."`
 	Private     string            `default:"private:" help:"Beginning of the names of rooms that were private channels, or groups of three or more users."`
@@ -37,12 +36,16 @@ type dataImportCmd struct {
 // Run stores the lines and prints the totals.
 func (di *dataImportCmd) Run() error {
 	open := withLogs
-	if di.Cluster != "" || len(di.Nodes) > 0 {
+	if di.Cluster != "" || len(di.Nodes) > 0 || di.ClusterLogs != nil {
 		if err := di.checkNodes(); err != nil {
 			return &exitError{code: exitUsage, err: err}
 		}
 		open = func(dir string, do func(context.Context, broker.Engine, []broker.Log) error) error {
-			return withNewCluster(dir, di.Cluster, di.Nodes, cmp.Or(di.ClusterLogs, server.DefaultConfig().ClusterLogs), do)
+			count := server.DefaultConfig().ClusterLogs
+			if di.ClusterLogs != nil {
+				count = *di.ClusterLogs
+			}
+			return withNewCluster(dir, di.Cluster, di.Nodes, count, do)
 		}
 	}
 	ctx, stop := interruptible()
@@ -75,13 +78,15 @@ func (di *dataImportCmd) Run() error {
 // checkNodes checks the names of a new cluster and its nodes.
 func (di *dataImportCmd) checkNodes() error {
 	switch {
+	case di.Cluster == "" && len(di.Nodes) == 0:
+		return fmt.Errorf("cluster-logs %d: is for a new cluster, with --cluster and --nodes: a single server has one log", *di.ClusterLogs)
 	case broker.CheckKey(di.Cluster) != nil:
 		return fmt.Errorf("cluster %q: must be 1 to 64 of a-z, A-Z, 0-9, '-', '_'", di.Cluster)
 	case len(di.Nodes) < natsbroker.MinPeers:
 		return fmt.Errorf("nodes %q: must be all nodes of the cluster, at least %d", strings.Join(di.Nodes, ","), natsbroker.MinPeers)
 	}
-	if di.ClusterLogs < 0 || di.ClusterLogs > broker.MaxLogs {
-		return fmt.Errorf("cluster-logs %d: must be 1 to %d", di.ClusterLogs, broker.MaxLogs)
+	if n := di.ClusterLogs; n != nil && (*n < 1 || *n > broker.MaxLogs) {
+		return fmt.Errorf("cluster-logs %d: must be 1 to %d", *n, broker.MaxLogs)
 	}
 	for i, node := range di.Nodes {
 		if broker.CheckKey(node) != nil || slices.Contains(di.Nodes[:i], node) {

@@ -17,6 +17,7 @@ const ExportTrailer = "Throng-Export"
 var (
 	ErrNothingStored = errors.New("this server stores nothing: start it with --data or --nats")
 	ErrExporting     = errors.New("another export is running: try again after it")
+	ErrNoMajority    = errors.New("the node reaches no majority")
 )
 
 // Export writes the stored publications, values and sanctions as JSON lines, and with keys the keys. It returns the summary, which is JSON.
@@ -34,7 +35,7 @@ func serveExport(export Export, operator func(*http.Request) audit.Actor) http.H
 			w.Header().Del("Trailer")
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
-		case errors.Is(err, ErrExporting):
+		case errors.Is(err, ErrExporting), summary == nil && errors.Is(err, ErrNoMajority):
 			w.Header().Del("Trailer")
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
