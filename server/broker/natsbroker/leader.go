@@ -17,10 +17,16 @@ const leaderReply = "leader"
 // no answer.
 type leading string
 
+// alone is the leader of a stream on a server without a cluster.
+const alone leading = "*"
+
 // leaderOf returns the server that leads a stream.
 func leaderOf(info *jetstream.StreamInfo) leading {
-	if info.Cluster == nil {
-		return ""
+	switch {
+	case info.Config.Name == "":
+		return "" // an error
+	case info.Cluster == nil:
+		return alone
 	}
 	return leading(info.Cluster.Leader)
 }

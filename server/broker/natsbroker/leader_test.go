@@ -15,32 +15,38 @@ import (
 	"github.com/throng-chat/throng/server/broker"
 )
 
-// silentLog returns a log whose storage does not answer appends. leader is the node that answers requests for its leader, requests their number.
-func silentLog(t *testing.T, leader *atomic.Pointer[string], requests *atomic.Int32) *openLog {
+// storage is a storage of a log that answers as a test needs it.
+type storage struct {
+	leader   atomic.Pointer[string] // of the answers to requests for the leader
+	requests atomic.Int32           // for the leader
+	appends  chan *nats.Msg         // without an answer
+	conn     *nats.Conn
+}
+
+// newStorage returns a storage with one record, and a log of it.
+func newStorage(t *testing.T) (*storage, *openLog) {
 	t.Helper()
-	s := startNATS(t, func(o *server.Options) { o.JetStream = false })
-	conn, err := nats.Connect(s.ClientURL())
+	server := startNATS(t, func(o *server.Options) { o.JetStream = false })
+	conn, err := nats.Connect(server.ClientURL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	if _, err := conn.Subscribe("appends", func(*nats.Msg) {}); err != nil {
+	st := &storage{conn: conn, appends: make(chan *nats.Msg, 10)}
+	st.leader.Store(new(string))
+	if _, err := conn.ChanSubscribe("appends", st.appends); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Subscribe("$JS.API.STREAM.INFO.LOG", func(m *nats.Msg) {
-		requests.Add(1)
-		text := fmt.Sprintf(`{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"LOG","subjects":["appends"]},"cluster":{"leader":%q}}`, *leader.Load())
-		if err := m.Respond([]byte(text)); err != nil {
-			t.Error(err)
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
+	st.answer(t, "$JS.API.STREAM.INFO.LOG", func(m *nats.Msg) error {
+		st.requests.Add(1)
+		return m.Respond(fmt.Appendf(nil, `{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"LOG","subjects":["appends"]},`+
+			`"state":{"messages":1,"first_seq":1,"last_seq":1},"cluster":{"leader":%q}}`, *st.leader.Load()))
+	})
 	js, err := jetstream.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := newInstance(joinOptions(t))
+	i := newInstance(externalOptions(t, 3, server))
 	i.conn, i.js = conn, js
 	e := &engine{options: i.options, logs: map[*openLog]struct{}{}, marks: map[string]mark{}}
 	e.health.Store(&broker.Health{})
@@ -53,31 +59,53 @@ func silentLog(t *testing.T, leader *atomic.Pointer[string], requests *atomic.In
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	return l
+	return st, l
+}
+
+// answer answers the requests of a subject.
+func (st *storage) answer(t *testing.T, subject string, f func(m *nats.Msg) error) {
+	t.Helper()
+	_, err := st.conn.Subscribe(subject, func(m *nats.Msg) {
+		if err := f(m); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asks waits until the log has requested its leader so many times more.
+func (st *storage) asks(t *testing.T, times int32) {
+	t.Helper()
+	before := st.requests.Load()
+	eventually(t, "request for the leader", func() bool { return st.requests.Load() >= before+times })
 }
 
 // An append that was sent to a leader that has died gets no answer. It must end when there is another leader, and not at the time limit of its caller. While
-// the leader is slow, it stays open.
+// the leader is slow, it stays open. A new log does not know its leader yet.
 func TestAnAppendToALeaderThatHasDiedEnds(t *testing.T) {
 	t.Parallel()
+	st, l := newStorage(t)
 	a, none, b := "a", "", "b"
-	var leader atomic.Pointer[string]
-	var requests atomic.Int32
-	leader.Store(&a)
-	l := silentLog(t, &leader, &requests)
+	st.asks(t, 2)
+	st.leader.Store(&a)
+	st.asks(t, 1)
 	result := make(chan error, 1)
-	l.Append(0, []byte("record"), func(err error) { result <- err })
+	l.Append(1, []byte("record"), func(err error) { result <- err })
 	for _, now := range []*string{&a, &none} {
-		leader.Store(now)
-		before := requests.Load()
-		eventually(t, "requests for the leader", func() bool { return requests.Load() > before+2 })
+		st.leader.Store(now)
+		st.asks(t, 3)
 		select {
 		case err := <-result:
 			t.Fatalf("the append has ended while the leader is %q: %v", *now, err)
 		default:
 		}
 	}
-	leader.Store(&b)
+	st.leader.Store(&b)
 	if err := <-result; !errors.Is(err, broker.ErrUnavailable) {
 		t.Errorf("got %v after another node has become the leader, want ErrUnavailable", err)
 	}

@@ -159,9 +159,9 @@ func (l *openLog) run(answers *nats.Subscription) {
 			again = nil
 		case <-probe.C:
 			number := lastSent(l.pending())
-			switch {
-			case failed != nil || number == 0:
-			case l.instance.options.replicated():
+			switch replicated := l.instance.options.replicated(); {
+			case failed != nil || number == 0 && (!replicated || l.leader != ""):
+			case replicated:
 				// The leader answers a probe before the messages that it replicates. So an append ends if there is another leader, or at the time limit of the caller.
 				failed = l.publish(leaderRequest(l.stream.CachedInfo().Config.Name, l.inbox))
 				probe.Reset(askAgain)

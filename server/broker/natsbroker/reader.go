@@ -24,28 +24,53 @@ type reader struct {
 	within  time.Duration // for the next message; 0: it comes from this machine, whose disk may be slow
 }
 
-// messageTime is the time for the next message of a replica. The link to it may have lost the request or the answer.
-const messageTime = 2 * time.Second
+// messageTime is the time for the next message of a replica. The link to it may have lost the request or the answer, or its process is stopped. A replay
+// requests the rest again after firstMessageTime, and then twice as long: another replica may answer.
+const (
+	messageTime      = 2 * time.Second
+	firstMessageTime = messageTime / 4
+)
 
 func (i *instance) newReader(stream string) (*reader, error) {
 	conn, err := i.connectReader()
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + stream, inbox: nats.NewInbox()}
+	r := &reader{conn: conn, subject: "$JS.API.DIRECT.GET." + stream}
 	if i.options.replicated() {
 		r.within = messageTime
 	}
-	r.answers, err = conn.SubscribeSync(r.inbox)
-	if err == nil {
-		err = r.answers.SetPendingLimits(-1, -1) // the size of a request bounds them
-	}
-	if err != nil {
+	if err := r.listen(); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return r, nil
 }
+
+// listen prepares the answers to the next requests.
+func (r *reader) listen() (err error) {
+	r.inbox = nats.NewInbox()
+	r.answers, err = r.conn.SubscribeSync(r.inbox)
+	if err == nil {
+		err = r.answers.SetPendingLimits(-1, -1) // the size of a request bounds them
+	}
+	return err
+}
+
+// again prepares another request after one without an answer for so long. It returns false if the replicas had time enough. Late answers are not read.
+func (r *reader) again() (more bool, err error) {
+	if r.within == 0 || r.within >= messageTime {
+		return false, nil
+	}
+	r.within *= 2
+	if err := r.answers.Unsubscribe(); err != nil {
+		return false, err
+	}
+	return true, r.listen()
+}
+
+// hurry makes the next request the first one of a replay, or the first one after an answer.
+func (r *reader) hurry() { r.within = min(r.within, firstMessageTime) }
 
 // read is readMessages for the records of a log.
 func (r *reader) read(ctx context.Context, from uint64, f func(seq uint64, record []byte) error) error {

@@ -52,6 +52,7 @@ func (p *replaying) run(ctx context.Context) error {
 		return err
 	}
 	defer r.conn.Close()
+	r.hurry()
 	for err == nil && p.next <= p.last {
 		before := p.next
 		err = r.read(ctx, p.next, func(seq uint64, record []byte) error {
@@ -60,10 +61,18 @@ func (p *replaying) run(ctx context.Context) error {
 			}
 			return p.take(ctx, seq, record)
 		})
-		if errors.Is(err, errBehind) && p.next > before {
+		if p.next > before {
+			r.hurry()
+		}
+		switch {
+		case errors.Is(err, errBehind) && p.next > before:
 			err = nil
-		} else if errors.Is(err, errBehind) {
+		case errors.Is(err, errBehind):
 			err = p.wait(ctx)
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			if more, err2 := r.again(); more || err2 != nil {
+				err = err2
+			}
 		}
 	}
 	return err
