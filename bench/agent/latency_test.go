@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/throng-chat/throng/bench/histogram"
@@ -111,5 +112,22 @@ func TestATickReportsEachValueOnce(t *testing.T) {
 	}
 	if next := r.tick(4); next.Each != nil || next.Late != nil || next.Touched != nil || next.Ping != nil || next.LoopLag != nil || next.Count.Deliveries != 7 {
 		t.Errorf("got %+v, want only the counts", next)
+	}
+}
+
+// An agent sends a tick each quarter of a second, also while its connections open. Many agents on one machine must not spend their time with empty histograms:
+// one has 36 KiB.
+func TestATickWithoutValuesIsSmall(t *testing.T) {
+	h := newHall(t, 1, 1)
+	r := &run{plan: &Plan{}, check: h.check, engine: &engine{pollers: []*poller{h.poller}}}
+	const ticks = 100
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for n := range int64(ticks) {
+		r.tick(n)
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / ticks; each > 16<<10 {
+		t.Errorf("a tick without values allocates %d bytes, want 16 KiB at most", each)
 	}
 }

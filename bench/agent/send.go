@@ -166,12 +166,12 @@ func (s *sender) again(c *conn) {
 	s.one(int(c.member.publisher), at)
 }
 
-// take returns what was sent until now, and moves the recorded send delays into lag.
-func (s *sender) take(lag *histogram.Histogram) Sent {
+// take returns what was sent until now, and the send delays that were recorded since the last call; nil for none.
+func (s *sender) take() (count Sent, lag *histogram.Histogram) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	drain(lag, &s.lag)
-	return s.count
+	drain(&lag, &s.lag)
+	return s.count, lag
 }
 
 // sentBy returns the number of messages that each publisher has sent; unknown for another agent's publisher.
@@ -185,18 +185,14 @@ func (s *sender) sentBy() []uint32 {
 	return out
 }
 
-// drain moves the values of from into to.
-func drain(to, from *histogram.Histogram) {
-	if from.Total() > 0 {
-		to.Merge(from)
-		*from = histogram.Histogram{}
+// drain moves the values of from into to, which is nil before the first ones: a histogram has 36 KiB.
+func drain(to **histogram.Histogram, from *histogram.Histogram) {
+	switch {
+	case from.Total() == 0:
+		return
+	case *to == nil:
+		*to = &histogram.Histogram{}
 	}
-}
-
-// some returns h, or nil if h is empty.
-func some(h *histogram.Histogram) *histogram.Histogram {
-	if h.Total() == 0 {
-		return nil
-	}
-	return h
+	(*to).Merge(from)
+	*from = histogram.Histogram{}
 }
