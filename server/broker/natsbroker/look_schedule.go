@@ -2,7 +2,11 @@
 
 package natsbroker
 
-import "github.com/throng-chat/throng/server/broker"
+import (
+	"time"
+
+	"github.com/throng-chat/throng/server/broker"
+)
 
 // looksTogether is the number of questions a second about a log that all nodes of a cluster ask together. The storage passes each one to all nodes.
 const looksTogether = 3
@@ -29,11 +33,14 @@ func (ls *lookSchedule) due(logs, remotes int) bool {
 	return true
 }
 
-// isShort reports whether a log lacks its leader or a current replica.
+// replicaSilentAfter is the time after which a replica that the leader does not hear may be behind: the leader sends something each second.
+const replicaSilentAfter = 3 * time.Second
+
+// isShort reports whether a log lacks its leader or a replica that is heard and current.
 func isShort(l broker.StoredLog) bool {
 	current := 0
 	for _, r := range l.Replicas {
-		if r.Current && !r.Offline {
+		if r.Current && !r.Offline && r.Silent < replicaSilentAfter {
 			current++
 		}
 	}

@@ -5,10 +5,13 @@ package natsbroker
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/throng-chat/throng/server/broker"
 )
 
 // A question about a log reaches all nodes. If each of many nodes asked each second, a node would spend its time with the questions of the others.
@@ -78,5 +81,24 @@ func TestAChangeIsAskedForAtOnce(t *testing.T) {
 		if got := ls.due(st.logs, st.remotes); got != st.want {
 			t.Errorf("%s: the look asks: %t, want %t", st.what, got, st.want)
 		}
+	}
+}
+
+// A replica is missing for the schedule if the leader does not hear it, also while it counts as current: a log without a majority commits nothing.
+func TestALogWithASilentReplicaIsShort(t *testing.T) {
+	t.Parallel()
+	whole := broker.StoredLog{Wanted: 2, Replicas: []broker.Replica{{Name: "a", Current: true}, {Name: "b", Current: true, Silent: time.Second}}}
+	if isShort(whole) {
+		t.Error("a log with all replicas is short")
+	}
+	for what, r := range map[string]broker.Replica{
+		"silent": {Name: "b", Current: true, Silent: replicaSilentAfter}, "offline": {Name: "b", Current: true, Offline: true}, "behind": {Name: "b"},
+	} {
+		if short := (broker.StoredLog{Wanted: 2, Replicas: []broker.Replica{whole.Replicas[0], r}}); !isShort(short) {
+			t.Errorf("a log with a replica that is %s has all replicas", what)
+		}
+	}
+	if !isShort(broker.StoredLog{Wanted: 3}) {
+		t.Error("a log without a leader has all replicas")
 	}
 }
