@@ -14,6 +14,7 @@ type pace struct {
 	beat     time.Duration    // of the last heartbeat
 	repeated time.Duration    // when repeats was true
 	sent     time.Duration    // of the last changes of the presence
+	sentSlot int64            // the same, as a tick of the time of day
 }
 
 // next returns the time until the next tick.
@@ -43,7 +44,17 @@ func (pa *pace) repeats(now time.Duration) bool {
 // gatherNodes is the number of other nodes from which on changes are gathered for a second tick, and so on: a node sends each of them a message.
 const gatherNodes = 9
 
-// sends reports whether changes of the presence may be sent to others nodes. A tick may be a little early.
+// sends reports whether changes of the presence may be sent to some number of other nodes. Many nodes get them at the same moments as heartbeats: those of all
+// nodes arrive together.
 func (pa *pace) sends(now time.Duration, others int) bool {
-	return now-pa.sent >= tick*time.Duration(max(1, others/gatherNodes))-tick/8
+	ticks := max(1, others/gatherNodes)
+	if ticks == 1 {
+		return now-pa.sent >= tick-tick/8 // a tick may be a little early
+	}
+	return pa.ticksOfDay()/int64(ticks) != pa.sentSlot/int64(ticks) || now-pa.sent >= time.Duration(ticks)*tick
 }
+
+// noteSent notes that changes of the presence were sent.
+func (pa *pace) noteSent(now time.Duration) { pa.sent, pa.sentSlot = now, pa.ticksOfDay() }
+
+func (pa *pace) ticksOfDay() int64 { return pa.wall().UnixNano() / int64(tick) }

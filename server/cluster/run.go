@@ -108,7 +108,7 @@ func (n *Node) Run(ctx context.Context) {
 			n.rebalance(ctx, now)
 		}
 		if pa.sends(now, n.reached) && n.sendPresence(false) { // the next changes are gathered
-			pa.sent = now
+			pa.noteSent(now)
 		}
 		for _, lg := range n.logs.all() {
 			n.sendRequests(lg)
