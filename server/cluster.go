@@ -110,7 +110,7 @@ func useData(cfg *Config, engine broker.Engine, sessions *session.Sessions) *clu
 		sessions.UseLog(logs, nil)
 		return nil
 	}
-	n := cluster.New(cluster.Config{Engine: engine, Name: cfg.Node, Size: cfg.nodes(), Version: cfg.Version, Logs: cfg.ClusterLogs, Reads: cfg.messages, Log: sessions.Log})
+	n := cluster.New(cluster.Config{Engine: engine, Name: cfg.Node, Size: cfg.nodes(), Peers: cfg.Peers, Version: cfg.Version, Logs: cfg.ClusterLogs, Reads: cfg.messages, Log: sessions.Log})
 	n.Join(sessions.Hub, logs)
 	return n
 }

@@ -14,15 +14,16 @@ import (
 	"github.com/throng-chat/throng/server/broker/datadir"
 	"github.com/throng-chat/throng/server/broker/natsbroker"
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/cluster"
 )
 
 // The data directory, with the log of the durable rooms.
 
-// IsDataInUse reports whether New failed because another process uses the data directory, or because it has the data of another cluster or
-// program.
+// IsDataInUse reports whether New or Run failed because another process uses the data directory or the name of the node, or because the directory has the
+// data of another cluster or program.
 func IsDataInUse(err error) bool {
-	inUse, foreign, claimed := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil), (*natsbroker.ClaimedError)(nil)
-	return errors.As(err, &inUse) || errors.As(err, &foreign) || errors.As(err, &claimed)
+	inUse, foreign, claimed, twin := (*datadir.InUseError)(nil), (*datadir.ForeignError)(nil), (*natsbroker.ClaimedError)(nil), (*cluster.TwinError)(nil)
+	return errors.As(err, &inUse) || errors.As(err, &foreign) || errors.As(err, &claimed) || errors.As(err, &twin)
 }
 
 // openData opens the data directory; nil if there is none.
@@ -43,6 +44,9 @@ func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
 	engine, err := natsbroker.Open(o)
 	if err != nil && o.External != nil {
 		return nil, fmt.Errorf("nats = %q: %w", strings.Join(cfg.NATS, ","), err)
+	}
+	if claimed := (*natsbroker.ClaimedError)(nil); errors.As(err, &claimed) {
+		return nil, fmt.Errorf("node = %q: %w", cfg.Node, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("data = %q: %w", dir, err)

@@ -96,6 +96,12 @@ func printCluster(to io.Writer, s *cluster.Status) error {
 		}
 		fmt.Fprintln(w, "missing:", missing)
 	}
+	for i, fault := range s.Faults {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, "fault:", fault)
+	}
 	return w.Flush()
 }
 

@@ -347,6 +347,7 @@ func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
 			},
 			{Name: "durable-1", Unknown: true},
 		},
+		Missing: []string{"1 of 3 nodes"}, Faults: []string{"peer 10.0.0.2:3100: its cluster secret differs"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -357,6 +358,7 @@ func TestTheStatusOfAClusterHasItsLinksAndLogs(t *testing.T) {
 		"\nLOG OWNER TERM HERE RECORDS LACKS BYTES WAITING RESENT GAPS CHANGES\ndurable-0 b 9 following 5121 3 1310 2 4 5 6\n",
 		"\nREPLICAS OF durable-0 STATE ENTRIES BEHIND\na (leader) current 0\nb behind 4\nc not heard for 7 s -\n",
 		"\nREPLICAS OF durable-1 not known yet\n",
+		"\nmissing: 1 of 3 nodes\n\nfault: peer 10.0.0.2:3100: its cluster secret differs\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)

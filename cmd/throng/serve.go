@@ -107,11 +107,8 @@ func (sv *serveCmd) Run() error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen, --grpc-listen, --cluster-listen and --admin", plainInUse(err))}
 	}
-	if server.IsDataInUse(err) {
-		return &exitError{code: exitInUse, err: err}
-	}
 	if err != nil {
-		return err
+		return inUse(err)
 	}
 
 	log = srv.Logger() // which never blocks
@@ -151,7 +148,15 @@ func (sv *serveCmd) Run() error {
 		}
 		manager.ready()
 	}
-	return srv.Run(ctx)
+	return inUse(srv.Run(ctx))
+}
+
+// inUse adds the exit code to an error about what another process uses.
+func inUse(err error) error {
+	if server.IsDataInUse(err) {
+		return &exitError{code: exitInUse, err: err}
+	}
+	return err
 }
 
 // plainInUse returns an address-in-use error without the name of the system call.

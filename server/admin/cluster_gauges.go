@@ -36,6 +36,9 @@ func WatchCluster(m *metrics.Metrics, n *cluster.Node) {
 		s := n.Status()
 		return float64(s.MissingReplicas())
 	})
+	m.Gauge("throng_cluster_faults", "Faults of other nodes, as in the status: a name that is in use, another secret, cluster or list of peers.", func() float64 {
+		return float64(len(n.Status().Faults))
+	})
 	m.Counter("throng_cluster_unread_messages_total", "Messages of other nodes that this node could not read: another version, or damaged.", n.Unread)
 	m.Counter("throng_cluster_dropped_messages_total", "Messages from or to other nodes that were dropped, because 64 MiB of them waited on this node.", n.Dropped)
 }

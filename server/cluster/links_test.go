@@ -19,10 +19,11 @@ func TestALinkCountsOverTheRunsOfItsNode(t *testing.T) {
 	hear("b", "b-1")
 	hear("c", "c-1")
 	n.receive("b-1", make([]byte, 10))
+	now = 2 * member.Interval // the run before is silent
 	hear("b", "b-2")
 	n.receive("b-2", make([]byte, 5))
 	n.receive("c-1", make([]byte, 1))
-	now = member.SuspectAfter
+	now += member.SuspectAfter
 	hear("c", "c-1")
 	got := n.links.status(n.table.Members(), now)
 	want := []LinkStatus{

@@ -32,11 +32,12 @@ const memoryID = "throng: log of rooms in memory"
 // Config has the parts and the settings of a node.
 type Config struct {
 	Engine  broker.Engine
-	Name    string // of the node
-	Size    int    // nodes of the cluster; 0: an external storage has the majority that counts
-	Version string // of the program
-	Logs    int    // of durable rooms, of a new cluster; 0: one. Later, the number is that of the data
-	Reads   int    // newest version of the messages; 0: newestVersion. Tests change it
+	Name    string   // of the node
+	Size    int      // nodes of the cluster; 0: an external storage has the majority that counts
+	Peers   []string // addresses of all nodes, for a comparison; nil: not known
+	Version string   // of the program
+	Logs    int      // of durable rooms, of a new cluster; 0: one. Later, the number is that of the data
+	Reads   int      // newest version of the messages; 0: newestVersion. Tests change it
 	Log     *slog.Logger
 }
 
@@ -64,6 +65,7 @@ type Node struct {
 	renews   bool          // as an owner in memory, it takes a later term when it is sure to have a majority
 	surveys  surveys
 	refused  refusals
+	twins    twins
 
 	// Owned by Run.
 	stay         context.CancelFunc // ends the closing of the clients; nil if they are not closed
@@ -92,11 +94,11 @@ func New(cfg Config) *Node {
 		suspend:  func(d time.Duration) { suspended.Add(int64(d)) },
 		links:    links{of: map[broker.NodeID]*linkCounts{}},
 		presence: newPresence(), counts: counts{rooms: map[string]struct{}{}, users: map[string]struct{}{}}, remote: remotePresence{nodes: map[broker.NodeID]*remoteNode{}},
-		refused: refusals{seen: map[string]bool{}},
+		refused: refusals{seen: map[string]bool{}, stop: func() {}}, twins: twins{others: map[string]time.Duration{}},
 		surveys: surveys{open: map[uint64]*survey{}}, majority: true,
 	}
 	n.table = member.New(cfg.Name, cfg.Size, 0)
-	n.watched = newWatched(cfg.Log, cfg.Size)
+	n.watched = newWatched(cfg.Log, cfg.Size, cfg.Peers)
 	n.memory = newLog(broker.MemoryShard, n.edge, n.wakeUp)
 	n.memory.memory = memlog.New(memoryID, func(to broker.NodeID, read bool, body []byte) {
 		cfg.Engine.Send(to, readMessage(broker.MemoryShard, read, body))

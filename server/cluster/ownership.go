@@ -16,6 +16,7 @@ import (
 func (n *Node) beat(leaving bool) {
 	h := member.Heartbeat{
 		Name: n.cfg.Name, ID: string(n.cfg.Engine.Self()), Owns: map[int]member.Claim{}, Terms: map[int]uint64{}, Leaving: leaving, Clients: n.hub.Live.Load(), Version: n.cfg.Version, Reads: n.says(),
+		Peers: n.cfg.Peers,
 	}
 	for _, lg := range n.logs.all() {
 		o, _, state := lg.log.Position()
@@ -32,6 +33,9 @@ func (n *Node) beat(leaving bool) {
 	n.mu.Lock()
 	h.Ready = n.ready && !n.leaving
 	h.Hears, h.Reach = n.table.Hears(n.now()), n.table.Reach(n.now())
+	for _, tw := range n.table.Twins(n.now()) {
+		h.Twins = append(h.Twins, tw.First, tw.Other)
+	}
 	n.mu.Unlock()
 	n.cfg.Engine.Broadcast(jsonMessage(kindHeartbeat, h))
 }

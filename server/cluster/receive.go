@@ -73,10 +73,14 @@ func (n *Node) handle(from broker.NodeID, kind byte, b []byte) bool {
 
 // hear handles a heartbeat.
 func (n *Node) hear(h member.Heartbeat) {
-	n.links.named(broker.NodeID(h.ID), h.Name)
 	n.mu.Lock()
-	ended := n.table.Hear(h, n.now())
+	n.hearTwin(&h)
+	ended, ignored := n.table.Hear(h, n.now())
 	n.mu.Unlock()
+	if ignored {
+		return
+	}
+	n.links.named(broker.NodeID(h.ID), h.Name)
 	for _, lg := range n.logs.all() {
 		if ended != "" {
 			lg.forget(link.Edge(ended))

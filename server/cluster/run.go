@@ -13,6 +13,11 @@ import (
 
 // Start reads the logs, and blocks meanwhile. It waits for a majority of the nodes. Run must run.
 func (n *Node) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.mu.Lock()
+	n.refused.stop = cancel
+	n.mu.Unlock()
 	shown := waitLog{last: time.Now()}
 	if err := n.untilAvailable(ctx, &shown, "number of logs", n.learnLogs); err != nil {
 		return err
@@ -89,6 +94,7 @@ func (n *Node) Run(ctx context.Context) {
 			n.lookAtOthers(now)
 			n.lookAtOwners()
 			n.watchNodes(now)
+			n.watchTwins(now)
 			n.collectCounts()
 		}
 		if beats {

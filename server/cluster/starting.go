@@ -26,6 +26,9 @@ func (n *Node) showWait(wl *waitLog, what string, err error) {
 	switch {
 	case !wl.isDue(reason, time.Now()):
 	case reason == forMajority:
+		for _, fault := range n.faults() {
+			err = fmt.Errorf("%w; %s", err, fault)
+		}
 		n.cfg.Log.Warn("waiting for a majority of the nodes", "nodes", nodes, "of", n.cfg.Size, "error", err)
 	default:
 		n.cfg.Log.Warn("waiting for the storage: its replicas elect a leader, or copy records", "nodes", nodes, "of", n.cfg.Size, "error", err)
@@ -34,6 +37,10 @@ func (n *Node) showWait(wl *waitLog, what string, err error) {
 
 // Waits returns what this node waits for before it is ready; empty when it is ready. Any goroutine may call it.
 func (n *Node) Waits() string {
+	faults := ""
+	for _, fault := range n.faults() {
+		faults += "; " + fault
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.now()
@@ -43,7 +50,7 @@ func (n *Node) Waits() string {
 	case !has && n.cfg.Size == 0:
 		return "waiting for NATS: " + errCutOff.Error()
 	case !has:
-		return fmt.Sprintf("waiting for a majority of the nodes: %d of %d run", n.table.LiveCount(now), n.cfg.Size)
+		return fmt.Sprintf("waiting for a majority of the nodes: %d of %d run", n.table.LiveCount(now), n.cfg.Size) + faults
 	case n.start.err != nil:
 		return fmt.Sprintf("waiting for the storage of the %s: %v", n.start.what, n.start.err)
 	}

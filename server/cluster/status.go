@@ -16,6 +16,7 @@ type Status struct {
 	Links    []LinkStatus `json:"links"`         // to other nodes, also those that are silent
 	Logs     []LogStatus  `json:"logs"`
 	Missing  []string     `json:"missing,omitempty"` // what the cluster should have and does not, as text
+	Faults   []string     `json:"faults,omitempty"`  // what is wrong with other nodes, as text
 	Lost     uint64       `json:"unread_messages"`   // that this node could not read
 }
 
@@ -61,7 +62,7 @@ func (n *Node) Status() Status {
 		s.Nodes = append(s.Nodes, NodeStatus{m.Name, m.Ready, m.Clients, m.Version, (now - m.Heard).Seconds()})
 	}
 	n.mu.Unlock()
-	s.Links = n.links.status(members, now)
+	s.Links, s.Faults = n.links.status(members, now), n.faults()
 	if gone := s.Size - len(s.Nodes); gone > 0 {
 		s.Missing = append(s.Missing, fmt.Sprintf("%d of %d nodes", gone, s.Size))
 	}

@@ -31,14 +31,24 @@ func (n *Node) admits(h *member.Heartbeat) bool {
 	n.mu.Lock()
 	again := n.refused.seen[h.ID]
 	n.refused.seen[h.ID] = true
-	if h.Ready && !n.ready {
-		n.refused.err = err
-	}
+	refused := h.Ready && !n.ready
 	n.mu.Unlock()
+	if refused {
+		n.refuse(err)
+	}
 	if !again {
 		n.cfg.Log.Error("a node is not a member of this cluster", "error", err)
 	}
 	return false
+}
+
+// refuse ends the start of this node.
+func (n *Node) refuse(err error) {
+	n.mu.Lock()
+	n.refused.err = err
+	stop := n.refused.stop
+	n.mu.Unlock()
+	stop()
 }
 
 // refusal returns why this node must not start; nil for no reason.

@@ -16,6 +16,7 @@ func (n *Node) watchNodes(now time.Duration) {
 	serves, majority := n.ready && !n.leaving, n.majority
 	n.mu.Unlock()
 	n.watched.nodes.look(members, now)
+	n.watched.peers.look(members)
 	for _, lg := range n.logs.all() {
 		ol := n.watched.owners[lg.shard]
 		if ol == nil {

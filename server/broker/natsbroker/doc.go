@@ -5,6 +5,7 @@
 //	       --> instance                one run of the NATS server with its connection; it is replaced as a whole
 //	             log: one goroutine    sends records, receives the acknowledgements, calls done
 //	             table                 requests of the callers; a watch runs on its caller
+//	       --> peerWatch: one goroutine  finds mistakes with the other nodes of a cluster, while one of them has no route
 //
 // What it relies on, in nats-server v2.15.3:
 //

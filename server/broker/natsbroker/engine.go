@@ -40,7 +40,8 @@ type engine struct {
 	short     map[string]short
 	closed    bool
 
-	mail *mailbox // nil on one node
+	mail  *mailbox   // nil on one node
+	peers *peerWatch // constant after Open; nil unless it is a node with a server of its own
 
 	closing chan struct{} // closed with Close
 	ended   chan struct{} // closed when the keeper has ended and the directory is unlocked

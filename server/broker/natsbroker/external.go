@@ -90,7 +90,7 @@ func (i *instance) explainJetStream(err error) error {
 func (i *instance) claim() error {
 	o := &i.options
 	subject := "throng." + o.Cluster + ".claim." + cmp.Or(o.External.Node, "only.server")
-	answer, err := i.conn.Request(subject, nil, claimTimeout)
+	answer, err := i.conn.Request(subject, []byte(o.External.self), claimTimeout)
 	switch {
 	case err == nil && string(answer.Data) != o.External.self:
 		name := "the name " + o.Cluster
@@ -102,6 +102,7 @@ func (i *instance) claim() error {
 		return err
 	}
 	_, err = i.conn.Subscribe(subject, func(m *nats.Msg) {
+		i.log.Warnf("another process asked for the name of this node, and was rejected: %s", cmp.Or(string(m.Data), "of an earlier version"))
 		if err := m.Respond([]byte(o.External.self)); err != nil {
 			o.Log.Warn("storage engine: answer another process with the same name", "error", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -218,11 +219,18 @@ func TestADeadServerOfThreeLosesNothing(t *testing.T) {
 func TestANameHasOneProcessAtATime(t *testing.T) {
 	t.Parallel()
 	o := externalOptions(t, 1, startNATS(t, nil))
+	var logged logText
+	o.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	first := open(t, o)
-	_, err := Open(o)
-	var claimed *ClaimedError
-	if !errors.As(err, &claimed) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
-		t.Fatalf("second Open: %v, want a ClaimedError with this process", err)
+	for range 3 {
+		_, err := Open(o)
+		var claimed *ClaimedError
+		if !errors.As(err, &claimed) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
+			t.Fatalf("another Open: %v, want a ClaimedError with this process", err)
+		}
+	}
+	if n := logged.count(fmt.Sprint("another process asked for the name of this node, and was rejected: process ", os.Getpid())); n != 1 {
+		t.Errorf("got %d lines of the process with the name, want 1:\n%s", n, logged.text.String())
 	}
 	if err := first.Close(context.Background()); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ type instance struct {
 }
 
 func newInstance(o Options) *instance {
-	i := &instance{options: o, log: &serverLog{to: o.Log}, missed: o.missed}
+	i := &instance{options: o, log: &serverLog{to: o.Log, twin: o.twin}, missed: o.missed}
 	i.down, i.fail = context.WithCancelCause(context.Background())
 	return i
 }

@@ -44,11 +44,18 @@ func (jo Join) Check() error {
 	case !slices.Contains(jo.Peers, jo.Listen):
 		return &JoinError{"Listen", jo.Listen, "must be one of peers"}
 	}
+	seen := map[string]bool{}
 	for _, peer := range jo.Peers {
 		host, port, err := net.SplitHostPort(peer)
-		if n, err2 := strconv.Atoi(port); err != nil || err2 != nil || host == "" || n < 1 || n > 65535 {
+		n, err2 := strconv.Atoi(port)
+		if err != nil || err2 != nil || host == "" || n < 1 || n > 65535 {
 			return &JoinError{"Peers", peer, "must be host:port"}
 		}
+		address := net.JoinHostPort(strings.ToLower(host), strconv.Itoa(n))
+		if seen[address] {
+			return &JoinError{"Peers", strings.Join(jo.Peers, ","), peer + " is in it twice: name each node once, because a majority of the addresses is needed"}
+		}
+		seen[address] = true
 	}
 	return nil
 }

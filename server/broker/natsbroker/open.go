@@ -3,6 +3,7 @@
 package natsbroker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -20,6 +21,17 @@ func Open(o Options) (broker.Engine, error) {
 	if o.External != nil {
 		return openExternal(o)
 	}
+	var peers *peerWatch
+	if o.Join != nil { // before the server of this node disturbs the others
+		if peers, err = newPeerWatch(&o); err != nil {
+			return nil, err
+		}
+		peers.look(context.Background(), "")
+		if err := peers.taken(); err != nil {
+			return nil, err
+		}
+		o.twin = peers.meet
+	}
 	dir, err := datadir.Open(o.Dir, o.owner())
 	if err != nil {
 		return nil, err
@@ -27,6 +39,10 @@ func Open(o Options) (broker.Engine, error) {
 	e, err := newEngine(o, dir, startInstance, dir.Space)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", dir.Path(), err), dir.Close())
+	}
+	if peers != nil {
+		e.peers = peers
+		go peers.run(e.closing, e.routes)
 	}
 	return e, nil
 }

@@ -35,7 +35,8 @@ type Options struct {
 	// that it would find such a loss; throng has no setting for it.
 	NoSync bool
 
-	missed func() // messages of other nodes may be lost
+	missed func()            // messages of other nodes may be lost
+	twin   func(host string) // another node with the same name has connected
 }
 
 // owner returns whose data the directory has.

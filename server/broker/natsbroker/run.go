@@ -83,6 +83,7 @@ func (e *engine) keep(i *instance) {
 			i = e.restart()
 		default:
 			i.checkServer()
+			i.log.showRepeated(time.Now())
 			e.look(i)
 			e.updateHealth(i.cause())
 			e.writeMarks()

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // serverLog passes the messages of the NATS server to a logger. It keeps the last error, which the server does not return.
@@ -18,23 +20,42 @@ type serverLog struct {
 	last atomic.Pointer[string] // last message of Errorf or Fatalf
 	end  atomic.Pointer[string] // first message after which the server must start again
 
-	routes routeLog
+	routes  routeLog
+	repeats repeats
+	twin    func(host string) // a server with the same name has connected; nil on one node
 }
 
 // writeError is in the message of the server about a write that failed. The log, the table or the Raft group that it names stores nothing more until
 // the server starts again.
 const writeError = "critical write error"
 
+// duplicateName is in the message of the server about a route from a server with its name.
+const duplicateName = "has a duplicate name"
+
 func (s *serverLog) write(level slog.Level, format string, v []any) {
 	if s.to.Enabled(context.Background(), level) {
-		s.to.Log(context.Background(), level, "storage engine: "+fmt.Sprintf(format, v...))
+		s.line(level, fmt.Sprintf(format, v...))
+	}
+}
+
+// line writes a warning or an error, unless it is repeated.
+func (s *serverLog) line(level slog.Level, text string) {
+	if level < slog.LevelWarn || s.repeats.isFirst(level, text, time.Now()) {
+		s.to.Log(context.Background(), level, "storage engine: "+text)
+	}
+}
+
+// showRepeated writes the lines that were repeated, with their number.
+func (s *serverLog) showRepeated(now time.Time) {
+	for _, r := range s.repeats.due(now) {
+		s.to.Log(context.Background(), r.level, "storage engine: "+r.text, "repeated", r.count)
 	}
 }
 
 func (s *serverLog) fail(level slog.Level, format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	s.last.Store(&text)
-	s.to.Log(context.Background(), level, "storage engine: "+text)
+	s.line(level, text)
 }
 
 // usual are parts of warnings of the NATS server about what each start or stop of a node does: nothing is wrong, and nothing is lost.
@@ -60,7 +81,19 @@ func (s *serverLog) Noticef(format string, v ...any) { s.write(slog.LevelDebug, 
 func (s *serverLog) Errorf(format string, v ...any) {
 	level := slog.LevelError
 	if strings.Contains(format, "trying to connect to") {
-		level = s.routes.level(v)
+		level = s.routes.level(v) // which bounds these lines
+		text := fmt.Sprintf(format, v...)
+		s.last.Store(&text)
+		s.to.Log(context.Background(), level, "storage engine: "+text)
+		return
+	}
+	if strings.Contains(format, duplicateName) && s.twin != nil {
+		connection, _, _ := strings.Cut(format, " ")
+		host, _, err := net.SplitHostPort(connection)
+		if err != nil {
+			host = connection
+		}
+		s.twin(host)
 	}
 	s.fail(level, format, v)
 	if strings.Contains(strings.ToLower(format), writeError) {

@@ -4,6 +4,7 @@
 // A node without a heartbeat for SuspectAfter is suspect: it does not count until its next heartbeat. The owner of a log is decided by the log itself
 // (package home), or by its term if it is in memory (package memlog): this package only decides who tries. That is the live node that says that it owns the log, with the newest term; without one the
 // best of the live nodes by a hash of its name and the log (rendezvous), with an even part of the durable logs for each, so that the logs move little.
+// A second process with the name of a node that is alive does not replace it (runs.go).
 //
 // A partial partition: two nodes receive no heartbeats of each other, and both receive those of a third node. A heartbeat lists the nodes that its sender
 // hears, and the number of them that hear the sender: its reach. A node does not try if a node with a greater reach is ready. An owner hands its logs
@@ -65,6 +66,8 @@ type Heartbeat struct {
 	Reach   int           `json:"reach,omitempty"`
 	// Terms has the latest term that it knows of each durable log: an owner with an earlier one has not noticed the next owner, which may be dead.
 	Terms map[int]uint64 `json:"terms,omitempty"`
+	Twins []string       `json:"twins,omitempty"` // IDs of runs that share their name with another process that is alive
+	Peers []string       `json:"peers,omitempty"` // addresses of all nodes, in its settings
 }
 
 // Member is another node, which has sent a heartbeat and has not left.
@@ -85,50 +88,13 @@ type Table struct {
 	heirs   map[int]heir          // of the logs in memory that were left
 	claimed map[int]bool          // the logs that another node has owned
 	members []*Member             // in the order of their names, without this node
+	waiting map[string]*waiting   // by ID, runs of these that are no members
 }
 
 // New returns a table of a cluster of size nodes. 0: their number is not known, because an external storage has the majority that counts.
 func New(self string, size int, now time.Duration) *Table {
-	return &Table{self: self, size: size, started: now, heirs: map[int]heir{}, unowned: map[int]time.Duration{}, claimed: map[int]bool{}}
-}
-
-// Hear handles a heartbeat. ended is the run that has ended, if the node has another one now, or is leaving.
-func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string) {
-	if h.Name == t.self {
-		return ""
-	}
-	i, found := slices.BinarySearchFunc(t.members, h.Name, func(m *Member, name string) int { return cmp.Compare(m.Name, name) })
-	var before *Member
-	if found {
-		before = t.members[i]
-	}
-	if found && before.ID != h.ID {
-		ended = before.ID
-	}
-	for log := range h.Owns {
-		t.claimed[log] = true
-	}
-	for log, c := range h.Left {
-		t.Leave(log, c, now)
-	}
-	if h.Leaving || len(h.Left) > 0 && (before == nil || len(before.Left) == 0) {
-		t.left = now
-	}
-	switch {
-	case h.Leaving && found:
-		t.members = slices.Delete(t.members, i, i+1)
-		return h.ID
-	case h.Leaving:
-		return h.ID
-	case found:
-		t.members[i] = &Member{h, now}
-	default:
-		t.members = slices.Insert(t.members, i, &Member{h, now})
-	}
-	if t.size == 0 {
-		t.members = slices.DeleteFunc(t.members, func(m *Member) bool { return now-m.Heard > forgetAfter })
-	}
-	return ended
+	return &Table{self: self, size: size, started: now, heirs: map[int]heir{}, unowned: map[int]time.Duration{}, claimed: map[int]bool{},
+		waiting: map[string]*waiting{}}
 }
 
 // Live returns the nodes that are alive, without this one, in the order of their names. The caller must not change them.

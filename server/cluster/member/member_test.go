@@ -84,13 +84,13 @@ func TestTheEndOfARunIsNoticed(t *testing.T) {
 	t.Parallel()
 	table := New("a", 3, 0)
 	heard(table, start, "b", "c")
-	if ended := table.Hear(Heartbeat{Name: "b", ID: "b-2"}, start); ended != "b-1" {
+	if ended, _ := table.Hear(Heartbeat{Name: "b", ID: "b-2"}, start+replaceAfter); ended != "b-1" {
 		t.Errorf("got %q for another run of b, want b-1", ended)
 	}
-	if ended := table.Hear(Heartbeat{Name: "c", ID: "c-1", Leaving: true}, start); ended != "c-1" || len(table.Live(start)) != 1 {
+	if ended, _ := table.Hear(Heartbeat{Name: "c", ID: "c-1", Leaving: true}, start); ended != "c-1" || len(table.Live(start)) != 1 {
 		t.Errorf("got %q and %d live nodes after c has left, want c-1 and 1", ended, len(table.Live(start)))
 	}
-	if got := fmt.Sprint(table.Live(start + SuspectAfter)); got != "[]" {
+	if got := fmt.Sprint(table.Live(start + replaceAfter + SuspectAfter)); got != "[]" {
 		t.Errorf("got %s after a silence, want none", got)
 	}
 }
