@@ -66,6 +66,7 @@ func loadState(ctx, running context.Context, owners *sync.WaitGroup, from broker
 
 const (
 	startPatience = 30 * time.Second // for the storage engine to work, which starts again by itself after a failure
+	startUsual    = 10 * time.Second // of it: the storage of a new cluster elects leaders
 	startRetry    = 250 * time.Millisecond
 )
 
@@ -73,10 +74,13 @@ const (
 func untilAvailable(ctx context.Context, log *slog.Logger, what func() error) error {
 	for start := time.Now(); ; {
 		err := what()
-		if !errors.Is(err, broker.ErrUnavailable) || time.Since(start) > startPatience {
+		since := time.Since(start)
+		if !errors.Is(err, broker.ErrUnavailable) || since > startPatience {
 			return err
 		}
-		log.Warn("the storage engine is not available: the start continues when it is", "error", err, "waits_at_most", startPatience.String())
+		if since >= startUsual {
+			log.Warn("the storage engine is not available: the start continues when it is", "error", err, "waits_at_most", startPatience.String())
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

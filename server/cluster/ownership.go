@@ -103,7 +103,11 @@ func (n *Node) tryToOwn(ctx context.Context, now time.Duration) {
 		go func() {
 			defer lg.leading.Store(false)
 			if err := lg.log.Lead(ctx); err != nil {
-				if ctx.Err() == nil {
+				switch {
+				case ctx.Err() != nil:
+				case errors.Is(err, home.ErrOvertaken):
+					n.cfg.Log.Info("another node was quicker to own a log", "log", n.logs.nameOf(lg))
+				default:
 					n.cfg.Log.Warn("this node could not become the owner of a log", "log", n.logs.nameOf(lg), "error", err)
 				}
 				return

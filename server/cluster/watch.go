@@ -15,7 +15,9 @@ func (n *Node) watchNodes(now time.Duration) {
 	members := n.table.Members()
 	serves, majority := n.ready && !n.leaving, n.majority
 	n.mu.Unlock()
-	n.watched.nodes.look(members, now)
+	for _, name := range n.watched.nodes.look(members, now) {
+		n.watched.losses.begin(name)
+	}
 	n.watched.peers.look(members)
 	for _, lg := range n.logs.all() {
 		ol := n.watched.owners[lg.shard]

@@ -33,6 +33,15 @@ type logGaps struct {
 	gaps        uint64
 }
 
+// begin notes that a node has joined or started again: what it asks for is no loss.
+func (ll *lossLog) begin(peer string) {
+	delete(ll.kinds, gapsOf+peer)
+	delete(ll.kinds, resyncsOf+peer)
+}
+
+// The kinds of losses of a link begin with these, and the name of the other node follows.
+const gapsOf, resyncsOf = "gaps of ", "resyncs of "
+
 // grown returns by how much a counter has grown since the last line about it; 0 if no line is due.
 func (ll *lossLog) grown(kind string, count uint64, now time.Duration) uint64 {
 	s := ll.kinds[kind]
@@ -55,15 +64,15 @@ func (ll *lossLog) grown(kind string, count uint64, now time.Duration) uint64 {
 // look logs the losses of messages since the last look. All of them are healed: the lines show that the network or a node is too slow.
 func (ll *lossLog) look(log *slog.Logger, lo losses, now time.Duration) {
 	for _, l := range lo.links {
-		if n := ll.grown("gaps of "+l.Peer, l.Gaps, now); n > 0 {
+		if n := ll.grown(gapsOf+l.Peer, l.Gaps, now); n > 0 {
 			log.Warn("messages of a node did not arrive: it sends its presence again", "node", l.Peer, "gaps", n)
 		}
-		if n := ll.grown("resyncs of "+l.Peer, l.Resyncs, now); n > 0 {
+		if n := ll.grown(resyncsOf+l.Peer, l.Resyncs, now); n > 0 {
 			log.Warn("messages to a node did not arrive: the presence is sent to it again", "node", l.Peer, "gaps", n)
 		}
 	}
 	for _, l := range lo.logs {
-		if n := ll.grown("gaps of the log "+l.name, l.gaps, now); n > 0 {
+		if n := ll.grown("gaps in the log "+l.name, l.gaps, now); n > 0 {
 			log.Warn("records of an owner did not arrive: they were read from the log", "log", l.name, "node", l.owner, "gaps", n)
 		}
 	}

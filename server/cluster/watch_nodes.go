@@ -22,8 +22,8 @@ type seenNode struct {
 	silent bool
 }
 
-// look compares the members of the cluster with those of the last look.
-func (nl *nodesLog) look(members []*member.Member, now time.Duration) {
+// look compares the members of the cluster with those of the last look. It returns the names of those that have joined or started again.
+func (nl *nodesLog) look(members []*member.Member, now time.Duration) (begun []string) {
 	alive := 1
 	for _, m := range members {
 		if now-m.Heard < member.SuspectAfter {
@@ -33,6 +33,9 @@ func (nl *nodesLog) look(members []*member.Member, now time.Duration) {
 	is := map[string]bool{}
 	for _, m := range members {
 		is[m.Name] = true
+		if sn := nl.seen[m.Name]; sn == nil || sn.id != m.ID {
+			begun = append(begun, m.Name)
+		}
 		if nl.seen[m.Name] == nil {
 			nl.seen[m.Name] = &seenNode{id: m.ID, heard: m.Heard}
 			nl.log.Info("a node has joined", "node", m.Name, "version", m.Version, "nodes", alive, "of", nl.size)
@@ -48,6 +51,7 @@ func (nl *nodesLog) look(members []*member.Member, now time.Duration) {
 		}
 		delete(nl.seen, name)
 	}
+	return begun
 }
 
 // lookAt compares one node.

@@ -132,6 +132,34 @@ level=WARN msg="messages of other nodes cannot be read: they are of another vers
 	}
 }
 
+// A node that starts again asks for what it has missed: that is no loss, as when it joins. What it loses later is one.
+func TestARestartOfANodeLogsNoLosses(t *testing.T) {
+	t.Parallel()
+	const second = time.Second
+	var l lines
+	nl := nodesLog{log: slog.New(slog.DiscardHandler), size: 3, seen: map[string]*seenNode{}}
+	ll := lossLog{map[string]*shownLoss{}}
+	lo := losses{links: []LinkStatus{{Peer: "b"}}}
+	for now := time.Duration(0); now < 90*second; now += second {
+		id := "b-1"
+		if now >= 60*second {
+			id = "b-2"
+		}
+		if now == 60*second || now == 80*second {
+			lo.links[0].Gaps, lo.links[0].Resyncs = lo.links[0].Gaps+1, lo.links[0].Resyncs+1
+		}
+		for _, name := range nl.look([]*member.Member{heard("b", id, now)}, now) {
+			ll.begin(name)
+		}
+		ll.look(l.logger(), lo, now)
+		if got := l.took(); got != "" && now < 80*second {
+			t.Errorf("after %v: got the lines %s", now, got)
+		} else if now == 80*second && strings.Count(got, "\n") != 1 {
+			t.Errorf("after a loss: got the lines %q, want two", got)
+		}
+	}
+}
+
 // A node that waits for the others asks for what it has missed when they come: it logs no losses before it serves, nor within joinTime after that.
 func TestAStartLogsNoLosses(t *testing.T) {
 	t.Parallel()

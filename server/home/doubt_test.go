@@ -2,6 +2,7 @@ package home
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -31,5 +32,26 @@ func TestAnOwnerThatDoubtsDoesNotNameAnotherOne(t *testing.T) {
 		if did := h.Maintain(t.Context()); did != (c.want != "") || !strings.Contains(logged.String(), c.want) {
 			t.Errorf("got the lines\n%s\nand work: %t; want %q", logged.String(), did, c.want)
 		}
+	}
+}
+
+// Two nodes may try to own a log at the same moment: one of them is quicker. That is no failure, so the other one has no line about it, and follows.
+func TestANodeThatIsOvertakenFollows(t *testing.T) {
+	fake := brokertest.New(brokertest.Options{Auto: true})
+	t.Cleanup(fake.End)
+	late, quick := follower(t, fake, "a", &counted{}), follower(t, fake, "b", &counted{})
+	if err := quick.Lead(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var logged bytes.Buffer
+	late.cfg.Log = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if err := late.Lead(t.Context()); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("the late node: got %v, want %v", err, ErrOvertaken)
+	}
+	if !late.Maintain(t.Context()) || logged.Len() > 0 {
+		t.Errorf("the log is not opened again, or has the lines\n%s", logged.String())
+	}
+	if owner, _, state := late.Position(); state != Following || owner.Node != "b" {
+		t.Errorf("got the state %v and the owner %+v, want following b", state, owner)
 	}
 }

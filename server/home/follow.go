@@ -184,6 +184,9 @@ func (r *replay) checkEnd(last uint64) error {
 	return nil
 }
 
+// ErrOvertaken: another node has become the owner meanwhile.
+var ErrOvertaken = errors.New("another node was quicker")
+
 // Lead makes this node the owner of the log, which it follows: it appends a fence. On error Run opens the log again, to follow it.
 func (h *Home) Lead(ctx context.Context) error {
 	h.applying.Lock()
@@ -221,6 +224,9 @@ func (h *Home) Lead(ctx context.Context) error {
 	defer h.mu.Unlock()
 	if err != nil {
 		h.state = Failed
+		if errors.Is(err, broker.ErrFenced) {
+			err = fmt.Errorf("%w: %w", ErrOvertaken, err)
+		}
 		h.failLocked(err)
 		return fmt.Errorf("append a fence to the log of %s: %w", h.kind(), err)
 	}

@@ -57,6 +57,7 @@ func (h *Home) recover(ctx context.Context) {
 	h.mu.Unlock()
 	h.cfg.Metrics.Failures.Inc()
 	switch {
+	case errors.Is(cause, ErrOvertaken): // the caller of Lead has this error
 	case errors.Is(cause, errDoubt):
 		h.cfg.Log.Info("this node gives up the log of "+h.kind()+": another node may own it now", "error", cause)
 	case errors.Is(cause, broker.ErrFenced):

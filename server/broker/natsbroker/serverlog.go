@@ -62,7 +62,7 @@ func (s *serverLog) fail(level slog.Level, format string, v []any) {
 var usual = []string{
 	"TTL state is outdated", "Recovering stream state from index errored", "Stream state outdated", // after an unclean stop, an index is made again
 	"Plaintext passwords detected", // the passwords of the connections inside of the process, which are random
-	"Waiting for routing to be established", "has not established contact with a meta leader",
+	"Waiting for routing to be established", "has not established contact with a meta leader", "is not current with the meta leader",
 	"Metalayer blocking snapshot", "resetting first sequence",
 }
 

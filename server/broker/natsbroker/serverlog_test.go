@@ -22,6 +22,7 @@ func TestAUsualMessageOfTheEngineIsNoWarning(t *testing.T) {
 		{(*serverLog).Warnf, "Plaintext passwords detected, use nkeys or bcrypt", nil, "DEBUG"},
 		{(*serverLog).Warnf, "Waiting for routing to be established...", nil, "DEBUG"},
 		{(*serverLog).Warnf, "JetStream has not established contact with a meta leader", nil, "DEBUG"},
+		{(*serverLog).Warnf, "JetStream is not current with the meta leader", nil, "DEBUG"},
 		{(*serverLog).Warnf, "%s", []any{"Filestore [X] Recovering stream state from index errored: prior state file"}, "DEBUG"},
 		{(*serverLog).Warnf, "Catchup for stream '%s > %s' resetting first sequence: %d on catchup request", []any{"$G", "KV", 1}, "DEBUG"},
 		{(*serverLog).Warnf, "JetStream cluster stream '%s' has NO quorum, stalled", []any{"KV"}, "WARN"},
