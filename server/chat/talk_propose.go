@@ -107,13 +107,14 @@ func (h *Hub) proposeTalk(r *Room, item *talkItem, p *proposal) *Room {
 		h.barrierLocked(p, StreamPosition{v.Offset, r.History.Epoch})
 		return nil
 	}
-	h.joinDirectLocked(r)
+	unlisted := h.joinDirectLocked(r)
 	h.Metrics.Messages.Inc()
 	p.message.Pub.UnixMilli = time.Now().UnixMilli()
 	p.at = StreamPosition{r.durable.proposed + 1, r.History.Epoch}
 	entries := [1]record.Entry{entryOf(r, &p.message.Pub, p.at.Offset)}
 	entries[0].Key = p.key
 	if e = h.addLocked(p, entries[:]); e == nil {
+		h.Metrics.DirectUnlisted.Add(float64(unlisted))
 		h.holdLocked(p)
 		if p.key != "" {
 			h.idempotency.add(r.Name, p.key, p.at, now)

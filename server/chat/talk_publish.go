@@ -181,7 +181,7 @@ func (h *Hub) talkLocked(r *Room, item *talkItem, m *Message) (published *Room, 
 	case v.Act != timeline.Accept:
 		return nil, StreamPosition{v.Offset, r.History.Epoch}, 0, nil
 	}
-	h.joinDirectLocked(r)
+	h.Metrics.DirectUnlisted.Add(float64(h.joinDirectLocked(r)))
 	h.Metrics.Messages.Inc()
 	m.Pub.At, m.Pub.UnixMilli = h.Clock.Tick(), time.Now().UnixMilli()
 	h.HistoryBudget.Append(r, &m.Pub)
