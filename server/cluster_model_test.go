@@ -3,16 +3,13 @@ package server
 import (
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/throng-chat/throng/server/chat"
-	"github.com/throng-chat/throng/server/testkit"
 )
 
 const (
@@ -26,16 +23,14 @@ const (
 // seeds in each run.
 func TestAClusterKeepsItsPromises(t *testing.T) {
 	t.Parallel()
-	first, seeds := uint64(1), uint64(testkit.Share(clusterSeeds))
-	if os.Getenv("THRONG_MODEL_STEPS") != "" {
-		first = uint64(time.Now().UnixNano())
-	}
+	_, random := stepsOf(0)
+	first, seeds := modelSeeds(t, clusterSeeds, random)
 	log := slog.DiscardHandler
-	if n, err := strconv.ParseUint(os.Getenv("THRONG_MODEL_SEED"), 10, 64); err == nil {
-		first, seeds, log = n, 1, slog.NewTextHandler(t.Output(), nil)
+	if seeds == 1 {
+		log = slog.NewTextHandler(t.Output(), nil)
 	}
 	did := map[string]int{}
-	for seed := first; seed < first+seeds && !t.Failed(); seed++ {
+	for seed := first; seed < first+uint64(seeds) && !t.Failed(); seed++ {
 		synctest.Test(t, func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
@@ -45,23 +40,10 @@ func TestAClusterKeepsItsPromises(t *testing.T) {
 			runClusterModel(t, seed, did, slog.New(log))
 		})
 	}
-	if seeds > 1 {
-		checkClusterDid(t, did, int(seeds))
-	}
-}
-
-// checkClusterDid fails the test if the models never reached a case: then they prove nothing about it.
-func checkClusterDid(t *testing.T, did map[string]int, seeds int) {
-	t.Helper()
-	for _, what := range append([]string{
+	checkCases(t, did, seeds, clusterSeeds, append([]string{
 		"acknowledged", "rejected", "came", "moved", "recovered", "recovered on another node", "recovered publications", "told that it missed something",
 		"repeated with its key", "another owner", "judged", "compared", "message", "edit", "delete", "reaction", "role", "read",
-	}, faultNames()...) {
-		if did[what] < fewest(seeds, clusterSeeds) {
-			t.Errorf("only %d times in %d models: %s", did[what], seeds, what)
-		}
-	}
-	t.Logf("%d models: %v", seeds, did)
+	}, faultNames()...))
 }
 
 // A node that was parted for so long that the owner has removed what it missed reads the whole log: its clients have no gap that they do not know of.

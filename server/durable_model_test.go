@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -17,7 +15,6 @@ import (
 	"github.com/throng-chat/throng/server/home"
 	"github.com/throng-chat/throng/server/metrics"
 	"github.com/throng-chat/throng/server/session"
-	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
@@ -30,39 +27,17 @@ const (
 // in between. A client receives the sequence of its room also over a restart, and what was acknowledged is in the history.
 func TestRecoveryOfDurableRoomsIsExactOrReported(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(testkit.Share(durableSeeds))
-	first, steps := uint64(time.Now().UnixNano()), durableSteps
-	if n, err := strconv.Atoi(os.Getenv("THRONG_MODEL_STEPS")); err == nil {
-		steps = n
-	}
+	steps, _ := stepsOf(durableSteps)
+	first, seeds := modelSeeds(t, durableSeeds, true)
 	did := map[string]int{}
-	for seed := first; seed < first+seeds && !t.Failed(); seed++ {
+	for seed := first; seed < first+uint64(seeds) && !t.Failed(); seed++ {
 		runDurableModel(t, seed, steps, did)
 	}
-	checkDid(t, did, int(seeds))
-}
-
-// checkDid fails the test if the models never reached a case: then they prove nothing about it.
-func checkDid(t *testing.T, did map[string]int, seeds int) {
-	t.Helper()
-	for _, what := range []string{
+	checkCases(t, did, seeds, durableSeeds, []string{
 		"restarted", "killed", "failed", "acknowledged", "rejected", "recovered", "recovered over a restart", "recovered, and had missed nothing",
 		"recovered publications", "redacted", "cleared", "repeated", "trimmed", "told that it missed something",
 		"imposed", "lifted", "ended before it began", "sanction of unknown outcome", "waited in slow mode",
-	} {
-		if did[what] < fewest(seeds, durableSeeds) {
-			t.Errorf("only %d times in %d models: %s", did[what], seeds, what)
-		}
-	}
-	t.Logf("%d models: %v", seeds, did)
-}
-
-// fewest returns how often models must reach a case. A part of the seeds may reach a rare one once.
-func fewest(seeds, all int) int {
-	if seeds < all {
-		return 1
-	}
-	return seeds / 5
+	})
 }
 
 func runDurableModel(t *testing.T, seed uint64, steps int, did map[string]int) {
