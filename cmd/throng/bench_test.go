@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/result"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // freeAddress returns a loopback address whose port is below the ports that the kernel gives to clients.
@@ -158,7 +159,7 @@ func TestAgentsEndWithTheirBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	agents := childrenOf(t, cmd.Process.Pid)
-	within(t, func() bool { // its clients publish
+	testkit.Eventually(t, "publications of its clients", func() bool {
 		resp, err := http.Get("http://" + ready["admin"].(string) + "/metrics")
 		if err != nil {
 			t.Fatal(err)
@@ -176,7 +177,7 @@ func TestAgentsEndWithTheirBench(t *testing.T) {
 	if err := cmd.Wait(); err == nil {
 		t.Error("the bench ended without an error")
 	}
-	within(t, func() bool {
+	testkit.Eventually(t, "the end of its agents", func() bool {
 		for _, pid := range agents {
 			if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(state), ") Z ") {
 				return false
@@ -189,7 +190,7 @@ func TestAgentsEndWithTheirBench(t *testing.T) {
 // childrenOf waits until a process has started others, and returns their IDs.
 func childrenOf(t *testing.T, pid int) (children []int) {
 	t.Helper()
-	within(t, func() bool {
+	testkit.Eventually(t, "the children of a process", func() bool {
 		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 		if err != nil || len(lists) == 0 {
 			t.Skip("no list of children in this /proc")
@@ -245,16 +246,6 @@ func TestAThrottledClientIsClientLimited(t *testing.T) {
 	holding.Wait()
 	if cmd.ProcessState.ExitCode() != exitInvalid || !strings.HasPrefix(stdout.String(), result.Limited) || !strings.Contains(stdout.String(), "send delay") {
 		t.Errorf("got %v: %s", err, stdout.String())
-	}
-}
-
-// within waits for a condition.
-func within(t *testing.T, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the condition did not hold within a minute")
-		}
 	}
 }
 

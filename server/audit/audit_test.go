@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 func noFailure(t *testing.T) func(error) {
@@ -92,11 +95,7 @@ func TestReopenFollowsALogRotation(t *testing.T) {
 	}
 	await := func(path string, n int) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !written(path, n); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("%s has not %d lines", path, n)
-			}
-		}
+		testkit.Eventually(t, fmt.Sprintf("%d lines in %s", n, path), func() bool { return written(path, n) })
 	}
 	l.Record(Entry{Action: "ban", User: "1"})
 	await(path, 1)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 func TestEachAlgorithmIsBelievedWithItsKey(t *testing.T) {
@@ -503,11 +505,7 @@ func TestTheURLOfKeysIsReplaced(t *testing.T) {
 				}
 				use()
 				set := v.rules.Load().set
-				for deadline := time.Now().Add(time.Minute); set.fetched.Load() == nil; time.Sleep(time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatal("the keys are not fetched")
-					}
-				}
+				testkit.Eventually(t, "the keys", func() bool { return set.fetched.Load() != nil })
 			}
 			now := time.Now()
 			if _, err := v.Connect(signed(algorithm, signer, nil, object{"sub": "ann"}), now); err != nil {

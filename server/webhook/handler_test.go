@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // handled returns a client whose requests go to a function.
@@ -85,7 +87,7 @@ func TestNotificationsGoToTheHandler(t *testing.T) {
 	})
 	stop := run(t, c)
 	c.Notify(&Request{Event: "disconnect", User: "ann"})
-	eventually(t, "the first attempt", func() bool { return calls.Load() > 0 })
+	testkit.Eventually(t, "the first attempt", func() bool { return calls.Load() > 0 })
 	c.Flush(t.Context())
 	stop()
 	if calls.Load() != 2 || c.Dropped() != 0 {

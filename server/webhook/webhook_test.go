@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // patience is how long a test waits for what must come. It is a deadline, not a measure.
@@ -117,15 +119,6 @@ func run(t testing.TB, c *Client) (stop func()) {
 	})
 	t.Cleanup(stop)
 	return stop
-}
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // The test vector of the reference libraries of Standard Webhooks.
@@ -319,7 +312,7 @@ func TestWhatIsToldIsTriedAgainWithItsID(t *testing.T) {
 	c, seen := newClient(t, a.URL, patience)
 	run(t, c)
 	c.Notify(&Request{Event: "disconnect", Client: "c1", Code: 3000, Reason: "gone", Seconds: 1.5})
-	eventually(t, "the second attempt to be heard", func() bool { return c.Waiting() == 0 })
+	testkit.Eventually(t, "the second attempt to be heard", func() bool { return c.Waiting() == 0 })
 	bodies, ids := a.heard()
 	if len(bodies) != 2 || ids[0] != ids[1] || bodies[0] != bodies[1] || c.Dropped() != 0 || seen.count(OK) != 1 || seen.count(BadStatus) != 1 {
 		t.Errorf("got %q, ids %v, %d dropped, %v", bodies, ids, c.Dropped(), seen.of)
@@ -336,7 +329,7 @@ func TestWhatIsRefusedIsNotTriedAgain(t *testing.T) {
 	c, _ := newClient(t, a.URL, patience)
 	run(t, c)
 	c.Notify(&Request{Event: "disconnect"})
-	eventually(t, "the event to be given up", func() bool { return c.Dropped() == 1 && c.Waiting() == 0 })
+	testkit.Eventually(t, "the event to be given up", func() bool { return c.Dropped() == 1 && c.Waiting() == 0 })
 	if bodies, _ := a.heard(); len(bodies) != 1 {
 		t.Errorf("got %d attempts, want 1", len(bodies))
 	}
@@ -404,7 +397,7 @@ func TestAFlushDoesNotWaitForPauses(t *testing.T) {
 	for range 3 * senders {
 		c.Notify(&Request{Event: "disconnect"})
 	}
-	eventually(t, "first attempts", func() bool { bodies, _ := a.heard(); return len(bodies) >= senders })
+	testkit.Eventually(t, "first attempts", func() bool { bodies, _ := a.heard(); return len(bodies) >= senders })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c.Flush(ctx)
@@ -426,7 +419,7 @@ func TestAFlushGivesEachEventAnAttemptMore(t *testing.T) {
 	c, _ := newClient(t, a.URL, patience)
 	run(t, c)
 	c.Notify(&Request{Event: "disconnect"})
-	eventually(t, "the first attempt", func() bool { return tries.Load() == 1 })
+	testkit.Eventually(t, "the first attempt", func() bool { return tries.Load() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	flushed := make(chan struct{})
@@ -434,7 +427,7 @@ func TestAFlushGivesEachEventAnAttemptMore(t *testing.T) {
 		defer close(flushed)
 		c.Flush(ctx)
 	}()
-	eventually(t, "the flush", c.flushing)
+	testkit.Eventually(t, "the flush", c.flushing)
 	close(failing)
 	<-flushed
 	if bodies, _ := a.heard(); len(bodies) != 2 || c.Dropped() != 0 || c.Waiting() != 0 {
@@ -460,7 +453,7 @@ func TestAStopEndsWhatHangs(t *testing.T) {
 		proxied <- err
 	}()
 	c.Notify(&Request{Event: "disconnect"})
-	eventually(t, "both to be under way", func() bool { bodies, _ := a.heard(); return len(bodies) == 2 })
+	testkit.Eventually(t, "both to be under way", func() bool { bodies, _ := a.heard(); return len(bodies) == 2 })
 	cancel()
 	select {
 	case err := <-proxied:
