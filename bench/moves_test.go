@@ -37,7 +37,7 @@ func TestTheCloseOfAStoppedReaderIsNoticed(t *testing.T) {
 				case err == nil:
 				case !errors.Is(err, os.ErrDeadlineExceeded):
 					return
-				case tries < 10 || written.Load()-began <= 2000:
+				case tries < 20 || written.Load()-began <= 4000:
 					tries++
 				default:
 					_ = c.Close()
@@ -49,7 +49,7 @@ func TestTheCloseOfAStoppedReaderIsNoticed(t *testing.T) {
 		}
 	}))
 	cfg.Scenario, cfg.Connections, cfg.Publishers, cfg.Rate, cfg.Slow = Slow, 11, 1, 20, 0.5
-	cfg.Duration = 4 * time.Second
+	cfg.Duration = 6 * time.Second
 	r := mustRun(t, cfg)
 	if s := r.Slow; s.Stopped != 5 || s.Cut != 5 || r.Delivery.Closed != 0 {
 		t.Errorf("got %d stopped, %d of them closed, %d others closed, want 5, 5 and 0", s.Stopped, s.Cut, r.Delivery.Closed)

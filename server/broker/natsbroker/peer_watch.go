@@ -23,10 +23,10 @@ type peerWatch struct {
 	cluster string
 	config  *tls.Config
 	log     *slog.Logger
-	shown   map[peerFault]time.Time // lines of the log; owned by run
 
 	mu     sync.Mutex // a leaf
 	faults []peerFault
+	shown  map[peerFault]time.Time // when the log had a fault
 	twin   string    // where the last route of another node with the same name came from
 	twinAt time.Time // of that route
 }
@@ -100,15 +100,23 @@ func (pw *peerWatch) look(ctx context.Context, self string) {
 
 // use keeps the faults of a look, and logs those that were not logged for a while.
 func (pw *peerWatch) use(faults []peerFault, now time.Time) {
+	for _, f := range pw.keep(faults, now) {
+		pw.log.Error("a peer is not a node of this cluster", "peer", f.peer, "error", f.what)
+	}
+}
+
+// keep keeps the faults of a look, and returns those for the log.
+func (pw *peerWatch) keep(faults []peerFault, now time.Time) (due []peerFault) {
 	pw.mu.Lock()
+	defer pw.mu.Unlock()
 	pw.faults = faults
-	pw.mu.Unlock()
 	for _, f := range faults {
 		if last, is := pw.shown[f]; !f.named && (!is || now.Sub(last) >= peerShownAgain) {
 			pw.shown[f] = now
-			pw.log.Error("a peer is not a node of this cluster", "peer", f.peer, "error", f.what)
+			due = append(due, f)
 		}
 	}
+	return due
 }
 
 // run looks at the peers while one of them has no route, until closing. routes returns the ID of the server of this node and the number of nodes with a route;

@@ -20,6 +20,7 @@ const (
 // waiting is a run of a node whose other run is not silent.
 type waiting struct {
 	name         string
+	first        string // ID of the other run
 	began, heard time.Duration
 }
 
@@ -83,8 +84,8 @@ func (t *Table) waits(h *Heartbeat, before *Member, now time.Duration) bool {
 		return true
 	}
 	w := t.waiting[h.ID]
-	if w == nil {
-		w = &waiting{name: h.Name, began: now}
+	if w == nil || w.first != before.ID {
+		w = &waiting{name: h.Name, first: before.ID, began: now}
 		t.waiting[h.ID] = w
 	}
 	w.heard = now
@@ -96,7 +97,7 @@ func (t *Table) Twins(now time.Duration) (all []Twin) {
 	maps.DeleteFunc(t.waiting, func(_ string, w *waiting) bool { return now-w.heard >= SuspectAfter })
 	for id, w := range t.waiting {
 		for _, m := range t.members {
-			if m.Name == w.name && m.ID != id && m.Heard-w.began >= TwinAfter {
+			if m.ID == w.first && min(m.Heard, w.heard)-w.began >= TwinAfter {
 				all = append(all, Twin{w.name, m.ID, id})
 			}
 		}

@@ -71,3 +71,38 @@ func TestANodeThatStartsAgainAtOnceIsNoTwin(t *testing.T) {
 		t.Errorf("got the members %v, want the second run", m)
 	}
 }
+
+// A node that is killed twice within a second has a run whose few heartbeats were ignored. It has ended, so it is no twin of the third run. Nor is a run of
+// which a single message arrives late.
+func TestARunThatHasEndedIsNoTwin(t *testing.T) {
+	t.Parallel()
+	table := New("a", 3, 0)
+	hear := func(id string, now time.Duration) (ended string, ignored bool) {
+		return table.Hear(Heartbeat{Name: "b", ID: id}, now)
+	}
+	now := time.Duration(start)
+	hear("b-1", now)
+	if _, ignored := hear("b-2", now+Interval); !ignored {
+		t.Fatal("the second run: got a member, want it to be ignored")
+	}
+	for range 10 {
+		now += Interval
+		if now < start+replaceAfter {
+			continue
+		}
+		if _, ignored := hear("b-3", now); ignored {
+			t.Fatalf("the third run, %v after the first one: got ignored", now-start)
+		}
+		if twins := table.Twins(now); len(twins) != 0 {
+			t.Errorf("%v after the first run: got the twins %v, want none", now-start, twins)
+		}
+	}
+	hear("b-1", now) // late
+	for range 5 {
+		now += Interval
+		hear("b-3", now)
+		if twins := table.Twins(now); len(twins) != 0 {
+			t.Errorf("a late message: got the twins %v, want none", twins)
+		}
+	}
+}
