@@ -177,13 +177,13 @@ func (h *Home) apply(b *batch) {
 	if b.result != nil {
 		h.records.own += b.bytes
 	}
-	h.rooms.Commit(rec, b.proposals)
 	for i := range b.own {
 		h.rooms.Replay(rec, &b.own[i])
 		if b.renews {
 			h.fenced(b.term, &b.own[i])
 		}
 	}
+	h.rooms.Commit(rec, b.proposals) // last: then the rooms have applied the record
 	h.mu.Lock()
 	h.appended = h.appended[1:] // b: no batch before it waits
 	h.pending -= b.writer.Size() - emptySize
