@@ -53,5 +53,6 @@ func (le *leading) receive(answer *nats.Msg) (changed bool, err error) {
 	}
 	before := *le
 	*le = now
-	return before != "" && before != now, nil
+	// A server without a cluster names itself in some answers and nobody in others.
+	return before != "" && before != alone && now != alone && before != now, nil
 }

@@ -27,8 +27,8 @@ type peerWatch struct {
 	mu     sync.Mutex // a leaf
 	faults []peerFault
 	shown  map[peerFault]time.Time // when the log had a fault
-	twin   string    // where the last route of another node with the same name came from
-	twinAt time.Time // of that route
+	twin   string                  // where the last route of another node with the same name came from
+	twinAt time.Time               // of that route
 }
 
 // peerFault is what is wrong with one address.
