@@ -89,7 +89,7 @@ func TestANodeMeetsAnotherOneWithItsName(t *testing.T) {
 	}
 }
 
-// What is wrong at the address of another node is told by both, at once and then rarely: another secret, another cluster, another program.
+// Two nodes with different secrets or clusters both report the address of the other one, and log it once.
 func TestAPeerOfAnotherClusterIsNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Options)

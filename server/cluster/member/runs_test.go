@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// A second process with the name of a node that is alive does not replace it, and is told as a twin, with both runs. When one of the two has ended, there is
-// one again.
+// A second process with the name of a live node does not replace that node. Twins returns both runs. When one of the two has ended, Twins returns none.
 func TestASecondProcessWithANameIsATwin(t *testing.T) {
 	t.Parallel()
 	table := New("a", 3, 0)
