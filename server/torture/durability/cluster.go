@@ -218,21 +218,34 @@ func (cr *clusterRun) awaitAcks(ctx context.Context, count int64) error {
 	return waitUntil(ctx, resumeTime, "publications are acknowledged", func() bool { return cr.counts.acks.Load() >= before+count })
 }
 
-// awaitWhole starts the nodes that do not run, and waits until all see each other and accept publications.
+// awaitWhole starts the nodes that do not run, and waits until the cluster is whole on all of them. An operator waits so before a node is stopped: while a
+// node copies what it has missed, the other two are the only majority.
 func (cr *clusterRun) awaitWhole(ctx context.Context) error {
 	for _, n := range cr.nodes {
 		if err := n.restart(ctx); err != nil {
 			return err
 		}
 	}
-	return waitUntil(ctx, wholeTime, "three nodes accept publications", func() bool {
+	var lacks string
+	err := waitUntil(ctx, wholeTime, "the cluster is whole", func() bool {
 		for _, n := range cr.nodes {
-			if s, err := n.status(ctx); err != nil || s.Why != "" || len(s.Nodes) != len(cr.nodes) {
+			s, err := n.status(ctx)
+			if err != nil {
+				lacks = err.Error()
+			} else {
+				lacks = s.lacks(len(cr.nodes))
+			}
+			if lacks != "" {
+				lacks = "node " + n.name + ": " + lacks
 				return false
 			}
 		}
 		return true
 	})
+	if err != nil && lacks != "" {
+		return fmt.Errorf("%w: %s", err, lacks)
+	}
+	return err
 }
 
 // owner returns the node that owns the durable log.

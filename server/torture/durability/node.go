@@ -131,7 +131,43 @@ func (n *node) signal(s syscall.Signal) error { return n.server.cmd.Process.Sign
 type clusterStatus struct {
 	Why   string
 	Nodes []struct{ Name string }
-	Logs  []struct{ Name, Owner string }
+	Logs  []logState
+}
+
+// logState is the part of one log.
+type logState struct {
+	Name, Owner string
+	Wanted      int  `json:"replicas_wanted"` // 0: a log in memory
+	Unknown     bool `json:"replicas_unknown"`
+	Replicas    []struct {
+		Name, State string
+		Lag         uint64
+	}
+}
+
+// nearlyCurrent is the number of entries that a replica may be behind. Under load, a record is on its way to one of the replicas at each moment.
+const nearlyCurrent = 20
+
+// lacks returns what the cluster lacks, as the node knows it: a node, an owner of a log, or a replica with nearly all records. It is empty if the cluster is
+// whole.
+func (st *clusterStatus) lacks(nodes int) string {
+	switch {
+	case st.Why != "":
+		return st.Why
+	case len(st.Nodes) != nodes:
+		return fmt.Sprintf("%d of %d nodes", len(st.Nodes), nodes)
+	}
+	for _, l := range st.Logs {
+		if l.Unknown || len(l.Replicas) < l.Wanted {
+			return fmt.Sprintf("the %s log has %d of %d replicas", l.Name, len(l.Replicas), l.Wanted)
+		}
+		for _, r := range l.Replicas {
+			if r.State != "current" && (r.State != "behind" || r.Lag > nearlyCurrent) {
+				return fmt.Sprintf("the replica of the %s log on %s is %s: %d entries", l.Name, r.Name, r.State, r.Lag)
+			}
+		}
+	}
+	return ""
 }
 
 // status requests what the node knows of its cluster.
