@@ -83,7 +83,7 @@ type StoredLog struct {
 type Replica struct {
 	Name    string
 	Offline bool
-	Current bool          // it has all that is committed, as far as the leader knows
+	Current bool          // it has all that was committed at the look before, as far as the leader knows
 	Lag     uint64        // entries of the replication that it lacks: an entry is a record, or a step of the replication itself
 	Silent  time.Duration // since the leader received something of it, at Seen; 0 for the leader
 }

@@ -51,7 +51,7 @@ func (e *engine) look(i *instance) {
 	var logs []broker.StoredLog
 	bytes, answered := int64(0), len(names) == 0
 	for _, name := range names {
-		l, size, err := i.lookAt(name)
+		l, size, err := i.lookAt(name, &e.ends)
 		answered = answered || err == nil
 		bytes += size
 		logs = append(logs, l)
@@ -71,7 +71,7 @@ func (e *engine) look(i *instance) {
 }
 
 // lookAt returns where a log is stored, and its size.
-func (i *instance) lookAt(name string) (l broker.StoredLog, bytes int64, err error) {
+func (i *instance) lookAt(name string, ends *recordEnds) (l broker.StoredLog, bytes int64, err error) {
 	ctx, cancel := context.WithTimeout(i.down, lookTimeout)
 	defer cancel()
 	l = broker.StoredLog{Wanted: i.options.replicas()}
@@ -90,18 +90,36 @@ func (i *instance) lookAt(name string) (l broker.StoredLog, bytes int64, err err
 		l.Replicas, l.Seen = []broker.Replica{{Name: l.Leader, Current: true}}, time.Now()
 		return l, int64(info.State.Bytes), nil
 	}
-	l.Leader, l.Replicas, l.Seen = c.Leader, replicasOf(c), time.Now()
+	l.Leader, l.Replicas, l.Seen = c.Leader, replicasOf(c, ends.appended(name, info.State.LastSeq)), time.Now()
 	return l, int64(info.State.Bytes), nil
 }
 
-// replicasOf returns the replicas of a log, its leader first: none if it has no leader, because only the leader knows them.
-func replicasOf(c *jetstream.ClusterInfo) (list []broker.Replica) {
+// replicasOf returns the replicas of a log, its leader first: none if it has no leader, because only the leader knows them. appended is the number of records
+// since the last look: under load, one of them is on its way to a replica at each moment. A replica that lacks no more than these is current.
+func replicasOf(c *jetstream.ClusterInfo, appended uint64) (list []broker.Replica) {
 	if c.Leader == "" {
 		return nil
 	}
 	list = append(list, broker.Replica{Name: c.Leader, Current: true})
 	for _, p := range c.Replicas {
-		list = append(list, broker.Replica{Name: p.Name, Offline: p.Offline, Current: p.Current, Lag: p.Lag, Silent: p.Active})
+		current := p.Current || p.Lag > 0 && p.Lag <= appended
+		list = append(list, broker.Replica{Name: p.Name, Offline: p.Offline, Current: current, Lag: p.Lag, Silent: p.Active})
 	}
 	return list
+}
+
+// recordEnds has the number of the last record of each log at the last look.
+type recordEnds map[string]uint64
+
+// appended returns the number of records of a log since the last look, and notes the last one. It returns 0 at the first look.
+func (re *recordEnds) appended(log string, last uint64) uint64 {
+	if *re == nil {
+		*re = recordEnds{}
+	}
+	before, known := (*re)[log]
+	(*re)[log] = last
+	if !known || last < before {
+		return 0
+	}
+	return last - before
 }

@@ -19,8 +19,39 @@ func TestALogWithoutALeaderHasNoReplicas(t *testing.T) {
 		"":  nil,
 		"a": {{Name: "a", Current: true}, {Name: "b", Current: true}, {Name: "c", Lag: 3}},
 	} {
-		if got := replicasOf(&jetstream.ClusterInfo{Leader: leader, Replicas: peers}); !slices.Equal(got, want) {
+		if got := replicasOf(&jetstream.ClusterInfo{Leader: leader, Replicas: peers}, 0); !slices.Equal(got, want) {
 			t.Errorf("leader %q: got %+v, want %+v", leader, got, want)
 		}
+	}
+}
+
+// Under load, a record is on its way to a replica at each moment. A replica that has all that was appended before the last look is not behind: an operator could
+// never stop a node. Without load, one that lacks a record is behind.
+func TestAReplicaOfALogUnderLoadIsCurrent(t *testing.T) {
+	t.Parallel()
+	var ends recordEnds
+	for _, look := range []struct {
+		what      string
+		last, lag uint64
+		want      bool
+	}{
+		{"the first look", 100, 5, false},
+		{"10 records later", 110, 5, true},
+		{"10 records later", 120, 10, true},
+		{"10 records later, and it lacks more", 130, 11, false},
+		{"no record later", 130, 1, false},
+		{"a record later", 131, 1, true},
+		{"with all records", 131, 0, true},
+		{"the log was created again", 3, 1, false},
+	} {
+		c := &jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{{Name: "b", Current: look.lag == 0, Lag: look.lag}}}
+		want := broker.Replica{Name: "b", Current: look.want, Lag: look.lag}
+		if got := replicasOf(c, ends.appended("LOG_0", look.last)); got[1] != want {
+			t.Errorf("%s: got %+v, want %+v", look.what, got[1], want)
+		}
+	}
+	c := &jetstream.ClusterInfo{Leader: "a", Replicas: []*jetstream.PeerInfo{{Name: "b"}}}
+	if got := replicasOf(c, 10); got[1].Current {
+		t.Error("a replica is current, but its leader does not know what it has")
 	}
 }
