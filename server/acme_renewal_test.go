@@ -80,9 +80,10 @@ func TestARenewalThatFailsIsReported(t *testing.T) {
 	au := startFailingAuthority(t)
 	cache := t.TempDir()
 	storeCertificate(t, cache, "chat.example", 29*day)
-	log := &lockedBuffer{}
+	log := &testkit.LogBuffer{}
 	s := startLogging(t, log, func(c *Config) { au.configure(c, cache, "chat.example") }, func(*Server) {})
 	eventually(t, "the failure", func() bool { return value(t, s, "throng_tls_acme_failures_total", "") == 1 })
+	eventually(t, "the line of the log", func() bool { return log.Count("ACME certificate not issued") == 1 })
 	if got := log.String(); !strings.Contains(got, "in_use=true") || !strings.Contains(got, "domain=chat.example") ||
 		!strings.Contains(got, "reason of the CA: ") || !strings.Contains(got, "port 443 of the domain") {
 		t.Errorf("got the log %s", got)

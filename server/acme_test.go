@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -180,9 +181,10 @@ func startFailingAuthority(t *testing.T) *authority {
 func TestAFailedOrderIsCounted(t *testing.T) {
 	t.Parallel()
 	au := startFailingAuthority(t)
-	log := &lockedBuffer{}
+	log := &testkit.LogBuffer{}
 	s := startLogging(t, log, func(c *Config) { au.configure(c, t.TempDir(), "chat.example") }, func(*Server) {})
 	eventually(t, "the failure", func() bool { return value(t, s, "throng_tls_acme_failures_total", "") == 1 })
+	eventually(t, "the line of the log", func() bool { return log.Count("ACME certificate not issued") == 1 })
 	if leafFor(s, "chat.example") != nil || leafFor(s, "") != nil {
 		t.Error("there is a certificate")
 	}

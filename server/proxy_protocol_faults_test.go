@@ -2,7 +2,6 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"crypto/tls"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +17,7 @@ import (
 
 	"github.com/throng-chat/throng/server/edge"
 	"github.com/throng-chat/throng/server/metrics"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // A bad header, none at all and one of an unknown peer are rejected, counted, and logged with what to do.
@@ -41,7 +40,7 @@ func TestFaultsOfTheProxyProtocol(t *testing.T) {
 		{name: "off", from: proxyAddress, send: good + request, setting: "off", log: "set proxy-protocol for this port"},
 		{name: "on for the other port", from: proxyAddress, send: good + request, setting: "tls-listen", log: "set proxy-protocol for this port"},
 	} {
-		logs := &lockedBuffer{}
+		logs := &testkit.LogBuffer{}
 		s := startLogging(t, logs, behindProxies(t, "llib", func(c *Config) { c.ProxyProtocol = tt.setting }), func(*Server) {})
 		conn := dialFrom(t, tt.from, s.Addr())
 		sendParts(t, conn, tt.send)
@@ -61,24 +60,6 @@ func TestFaultsOfTheProxyProtocol(t *testing.T) {
 			return strings.Contains(logs.String(), tt.log) && strings.Contains(logs.String(), "peer="+cmp.Or(tt.peer, tt.from))
 		})
 	}
-}
-
-// lockedBuffer collects the log of a server.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // The TLS port rejects the same faults, without a response that the client could not read. The next connection is served.

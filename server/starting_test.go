@@ -3,12 +3,10 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -17,6 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/cluster"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // runUntil runs a server that may not become ready, until stop is called or the test ends. stop returns when it has stopped.
@@ -121,13 +120,7 @@ func TestAServerThatStartsRefusesClients(t *testing.T) {
 	t.Parallel()
 	fake := newFake(t)
 	fake.Down(true)
-	address := ""
-	for port := 14000 + os.Getpid()%1000; address == ""; port++ { // that nobody uses
-		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
-			address = l.Addr().String()
-			l.Close()
-		}
-	}
+	address := testkit.Addresses(t, 1)[0]
 	s := newNodeOn(t, fake.Start("a"), address)
 	runUntil(t, s)
 	dial := func() error {

@@ -17,6 +17,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/tlsrec"
 )
 
@@ -243,7 +244,7 @@ func TestKeyUpdatesAreAnswered(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := pemOf(certificates()["ECDSA"])
 	writeFiles(t, dir, map[string][]byte{"cert.pem": cert, "key.pem": key})
-	address := freeAddress(t)
+	address := testkit.Addresses(t, 1)[0]
 	cmd := exec.CommandContext(t.Context(), openssl, "s_server", "-accept", address, "-cert", "cert.pem", "-key", "key.pem", "-tls1_3", "-msg")
 	cmd.Dir = dir
 	in, err := cmd.StdinPipe()

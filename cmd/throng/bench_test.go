@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -24,26 +23,10 @@ import (
 	"github.com/throng-chat/throng/server/testkit"
 )
 
-// freeAddress returns a loopback address whose port is below the ports that the kernel gives to clients.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 50 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(10_000))
-		if ln, err := net.Listen("tcp", address); err == nil {
-			if err := ln.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
 // listening starts an agent for other hosts. It runs until the test ends; log returns its output then.
 func listening(t *testing.T, token string) (address string, stop func() string) {
 	t.Helper()
-	address = freeAddress(t)
+	address = testkit.Addresses(t, 1)[0]
 	cmd := throng(t, "bench", "agent", "--listen", address)
 	cmd.Env = append(cmd.Env, "THRONG_BENCH_TOKEN="+token)
 	log, err := cmd.StderrPipe()

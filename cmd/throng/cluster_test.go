@@ -6,20 +6,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/record"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 const clusterConfig = `guests = "on"
@@ -47,25 +46,6 @@ type processes struct {
 	ports []int
 }
 
-var portsTried atomic.Int64
-
-// freePorts returns ports that nobody listens on. They are below those that the system gives to connections.
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for len(ports) < n {
-		port := 12000 + os.Getpid()%60*100 + int(portsTried.Add(1)) // tests in parallel get other ports
-		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
-		if err != nil {
-			continue
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
-	}
-	return ports
-}
-
 // startProcesses starts three nodes and waits until they accept publications.
 func startProcesses(t *testing.T) *processes {
 	t.Helper()
@@ -79,7 +59,7 @@ func startProcessesOn(t *testing.T, dir string) *processes {
 	if err := os.WriteFile(secret, []byte("a secret of the tests\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &processes{t: t, ports: freePorts(t, 9)}
+	p := &processes{t: t, ports: testkit.Ports(t, 9)}
 	peers := fmt.Sprintf("127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d", p.ports[0], p.ports[1], p.ports[2])
 	config := written(t, clusterConfig)
 	for i, name := range []string{"a", "b", "c"} {
@@ -288,7 +268,7 @@ func (p *processes) checkLive(i int) {
 func TestALiveExportMakesANewCluster(t *testing.T) {
 	t.Parallel()
 	const n = 400
-	ports := freePorts(t, 2)
+	ports := testkit.Ports(t, 2)
 	admin := fmt.Sprint("http://127.0.0.1:", ports[1])
 	single := &processes{t: t, ports: []int{0, 0, 0, ports[0], 0, 0, ports[1]}, args: [][]string{{
 		"serve", "--config", written(t, clusterConfig), "--data", filepath.Join(t.TempDir(), "data"),

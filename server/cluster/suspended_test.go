@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,30 +12,12 @@ import (
 	"github.com/throng-chat/throng/server/testkit"
 )
 
-// text is a log that goroutines write.
-type text struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (tx *text) Write(b []byte) (int, error) {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	return tx.b.Write(b)
-}
-
-func (tx *text) String() string {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	return tx.b.String()
-}
-
 // A process that did not run for ten seconds does not take the others for silent: it has not read their heartbeats.
 func TestAProcessThatWasSuspendedTakesNobodyForSilent(t *testing.T) {
 	t.Parallel()
 	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
 	t.Cleanup(fake.End)
-	var log text
+	var log testkit.LogBuffer
 	var jump, suspended atomic.Int64
 	start := time.Now()
 	n := New(Config{Engine: fake.Start("a"), Name: "a", Size: 2, Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -1,5 +1,5 @@
-// Package testkit has what the tests of several packages of the server use: waiting for a condition, both ends of a TCP connection, files of
-// certificates, and OpenSSL as a client. Only tests import it.
+// Package testkit has what the tests of several packages of the server use: waiting for a condition, free ports, both ends of a TCP connection,
+// logs, files of certificates, and OpenSSL as a client. Only tests import it.
 package testkit
 
 import (
