@@ -17,6 +17,8 @@ import (
 type ListenOptions struct {
 	SendBuffer int           // SO_SNDBUF in bytes; the kernel doubles it
 	FirstBytes time.Duration // time for which the kernel keeps a connection back until its first bytes come (TCP on Linux only)
+
+	patience time.Duration // for another process that opens a Unix socket in the same directory; 0: lockTimeout. Tests have more
 }
 
 // Listener is a listener of TCP, or of a Unix socket.

@@ -1,6 +1,7 @@
 package netpoll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const (
 // listenUnix listens on a Unix socket. A file of a socket on which no process listens is replaced; the lock of the directory keeps two
 // processes from replacing each other's.
 func listenUnix(path string, o ListenOptions) (l *Listener, err error) {
-	lock, err := lockDirectory(filepath.Dir(path))
+	lock, err := lockDirectory(filepath.Dir(path), cmp.Or(o.patience, lockTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +58,13 @@ func listenUnix(path string, o ListenOptions) (l *Listener, err error) {
 	return l, nil
 }
 
-// lockDirectory locks a directory until the file that it returns is closed.
-func lockDirectory(path string) (*os.File, error) {
+// lockDirectory locks a directory until the file that it returns is closed. It waits for another lock at most for patience.
+func lockDirectory(path string, patience time.Duration) (*os.File, error) {
 	directory, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("directory %s: %w", path, withoutPath(err))
 	}
-	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(lockRetry) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(lockRetry) {
 		err = unix.Flock(int(directory.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Now().After(deadline) {
 			break

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // stale leaves the file of a socket on which no process listens.
@@ -68,6 +70,8 @@ func TestAStaleUnixSocketIsReplaced(t *testing.T) {
 
 // A process that starts while another one does must not take the socket of the other.
 func TestOneOfTwoListenersGetsAStaleUnixSocket(t *testing.T) {
+	patient := options
+	patient.patience = testkit.Timeout
 	for range 20 {
 		path := filepath.Join(t.TempDir(), "s")
 		stale(t, path)
@@ -75,7 +79,7 @@ func TestOneOfTwoListenersGetsAStaleUnixSocket(t *testing.T) {
 		var errs [4]error
 		var all sync.WaitGroup
 		for i := range listeners {
-			all.Go(func() { listeners[i], errs[i] = Listen("unix:"+path, options) })
+			all.Go(func() { listeners[i], errs[i] = Listen("unix:"+path, patient) })
 		}
 		all.Wait()
 		listen := 0
