@@ -90,7 +90,7 @@ func (i *instance) explainJetStream(err error) error {
 func (i *instance) claim() error {
 	o := &i.options
 	subject := "throng." + o.Cluster + ".claim." + cmp.Or(o.External.Node, "only.server")
-	answer, err := i.conn.Request(subject, []byte(o.External.self), claimTimeout)
+	answer, err := i.conn.Request(subject, []byte(o.External.self), o.patience)
 	switch {
 	case err == nil && string(answer.Data) != o.External.self:
 		name := "the name " + o.Cluster
@@ -110,7 +110,7 @@ func (i *instance) claim() error {
 	if err != nil {
 		return err
 	}
-	return i.conn.FlushTimeout(claimTimeout)
+	return i.conn.FlushTimeout(o.patience)
 }
 
 // processName names this process for others.

@@ -14,7 +14,6 @@ const (
 	pingInterval  = 2 * time.Second
 	writeTimeout  = 5 * time.Second
 	answerTimeout = 3 * time.Second // of a request at the start
-	claimTimeout  = time.Second
 )
 
 // options are those of each connection. Reconnecting is left to the keeper: a new connection is a new instance.

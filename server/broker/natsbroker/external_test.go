@@ -19,26 +19,8 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/testkit"
 )
-
-var portsTried atomic.Int64
-
-// freePorts returns ports that nobody listens on, below those that the system gives to connections.
-func freePorts(t testing.TB, n int) (ports []int) {
-	t.Helper()
-	for len(ports) < n {
-		port := 16000 + (os.Getpid()*20+int(portsTried.Add(1)))%2500
-		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
-		if err != nil {
-			continue
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
-	}
-	return ports
-}
 
 // startNATS starts a NATS server with JetStream in this process.
 func startNATS(t testing.TB, change func(*server.Options)) *server.Server {
@@ -65,7 +47,7 @@ func startNATS(t testing.TB, change func(*server.Options)) *server.Server {
 // startThreeNATS starts a NATS cluster of three servers.
 func startThreeNATS(t testing.TB) (servers []*server.Server) {
 	t.Helper()
-	ports := freePorts(t, 3)
+	ports := testkit.Ports(t, 3)
 	var routes []*url.URL
 	for _, port := range ports {
 		routes = append(routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprint("127.0.0.1:", port)})
@@ -74,7 +56,7 @@ func startThreeNATS(t testing.TB) (servers []*server.Server) {
 	for n := range ports {
 		servers[n] = startNATSNode(t, n, ports[n], routes)
 	}
-	eventually(t, "leader of JetStream", func() bool {
+	testkit.Eventually(t, "leader of JetStream", func() bool {
 		for _, s := range servers {
 			if s.JetStreamIsLeader() {
 				return len(s.JetStreamClusterPeers()) == 3
@@ -116,7 +98,7 @@ func openExternalFaulty(t testing.TB, o Options) *faulty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &faulty{}
+	f := &faulty{t: t}
 	f.engine, err = newEngine(o, noPlace{o.External}, func(o Options, dir string) (*instance, error) {
 		if f.down.Load() {
 			return nil, fmt.Errorf("down: %w", broker.ErrUnavailable)
@@ -181,7 +163,7 @@ func TestADeadServerOfThreeLosesNothing(t *testing.T) {
 	for n := range uint64(10) {
 		mustAppend(t, l, n, fmt.Sprint(n))
 	}
-	eventually(t, "look at the replicas", func() bool {
+	testkit.Eventually(t, "look at the replicas", func() bool {
 		logs := e.Stored()
 		return len(logs) == 1 && logs[0].Leader != "" && len(logs[0].Replicas) == 3
 	})
@@ -193,7 +175,7 @@ func TestADeadServerOfThreeLosesNothing(t *testing.T) {
 	}
 	l.Close()
 	last := uint64(0)
-	eventually(t, "append by another server", func() bool {
+	testkit.Eventually(t, "append by another server", func() bool {
 		again, err := e.Open(context.Background(), 0)
 		if err != nil {
 			return false
@@ -205,7 +187,7 @@ func TestADeadServerOfThreeLosesNothing(t *testing.T) {
 	if last < 10 {
 		t.Errorf("got %d records, want the 10 that were acknowledged", last)
 	}
-	eventually(t, "server that is reported as offline", func() bool {
+	testkit.Eventually(t, "server that is reported as offline", func() bool {
 		for _, r := range e.Stored()[0].Replicas {
 			if r.Offline && r.Name == connected {
 				return true
@@ -219,18 +201,20 @@ func TestADeadServerOfThreeLosesNothing(t *testing.T) {
 func TestANameHasOneProcessAtATime(t *testing.T) {
 	t.Parallel()
 	o := externalOptions(t, 1, startNATS(t, nil))
-	var logged logText
+	var logged testkit.LogBuffer
 	o.Log = slog.New(slog.NewTextHandler(&logged, nil))
 	first := open(t, o)
+	patient := o
+	patient.patience = testkit.Timeout
 	for range 3 {
-		_, err := Open(o)
+		_, err := Open(patient)
 		var claimed *ClaimedError
 		if !errors.As(err, &claimed) || !strings.Contains(err.Error(), fmt.Sprint("process ", os.Getpid())) {
 			t.Fatalf("another Open: %v, want a ClaimedError with this process", err)
 		}
 	}
-	if n := logged.count(fmt.Sprint("another process asked for the name of this node, and was rejected: process ", os.Getpid())); n != 1 {
-		t.Errorf("got %d lines of the process with the name, want 1:\n%s", n, logged.text.String())
+	if n := logged.Count(fmt.Sprint("another process asked for the name of this node, and was rejected: process ", os.Getpid())); n != 1 {
+		t.Errorf("got %d lines of the process with the name, want 1:\n%s", n, logged.String())
 	}
 	if err := first.Close(context.Background()); err != nil {
 		t.Fatal(err)
@@ -285,7 +269,7 @@ func TestASilentConnectionIsNoticed(t *testing.T) {
 	e := open(t, o)
 	beats := func(what string, until func() bool) {
 		t.Helper()
-		eventually(t, what, func() bool { e.Broadcast([]byte("heartbeat")); return until() })
+		testkit.Eventually(t, what, func() bool { e.Broadcast([]byte("heartbeat")); return until() })
 	}
 	beats("echo", func() bool { return e.(*engine).mail.echo.Load() > 0 })
 	if err := e.Health().Err; err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/datadir"
 	"github.com/throng-chat/throng/server/broker/testdisk"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // tmpfs mounts a small file system at the data directory of the options.
@@ -52,7 +53,7 @@ func fill(t *testing.T, o Options, leave int64) (name string) {
 // reopened waits until the engine works again.
 func reopened(t *testing.T, e broker.Engine) (l broker.Log) {
 	t.Helper()
-	eventually(t, "engine that works again", func() bool {
+	testkit.Eventually(t, "engine that works again", func() bool {
 		var err error
 		if e.Health().Err == nil {
 			l, err = e.Open(context.Background(), 0)
@@ -160,7 +161,7 @@ func TestAHangingDiskKeepsAppendsOpen(t *testing.T) {
 	l.Append(1, []byte("two"), func(err error) { results <- err })
 	l.Append(2, []byte("three"), func(err error) { results <- err })
 	sent := before.conn.Stats().OutMsgs
-	eventually(t, "probes", func() bool { return before.conn.Stats().OutMsgs >= sent+4 })
+	testkit.Eventually(t, "probes", func() bool { return before.conn.Stats().OutMsgs >= sent+4 })
 	if len(results) > 0 {
 		t.Errorf("done was called while the disk hangs: %v", <-results)
 	}

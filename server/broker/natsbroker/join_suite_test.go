@@ -18,6 +18,7 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // shortSuite are the cases of the suite that three replicas can break. The others take five minutes more: with THRONG_ALL_CASES=1, as in make torture-durable.
@@ -82,7 +83,7 @@ func TestThreeEmbeddedEnginesKeepTheirPromises(t *testing.T) {
 // awaitStorage waits until a node knows the leaders of all streams, and all nodes can store.
 func awaitStorage(t testing.TB, e *engine) {
 	t.Helper()
-	eventually(t, "leaders of the streams", func() bool {
+	testkit.Eventually(t, "leaders of the streams", func() bool {
 		i, err := e.running(t.Context())
 		if err != nil {
 			return false
@@ -103,7 +104,7 @@ func awaitStorage(t testing.TB, e *engine) {
 
 // removeStreams removes the streams of a case.
 func removeStreams(t testing.TB, e *engine) {
-	eventually(t, "end of the streams", func() bool {
+	testkit.Eventually(t, "end of the streams", func() bool {
 		i, err := e.running(context.Background())
 		if err != nil {
 			return false

@@ -4,8 +4,6 @@ package natsbroker
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,21 +12,14 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
-// joinOptions are the options of a node whose peers do not run.
+// joinOptions are the options of a node whose peers do not run. A peer that runs has the time to answer that it needs on a busy machine.
 func joinOptions(t testing.TB) Options {
 	o := testOptions(t)
-	o.Cluster = "test"
-	var peers []string
-	for port := 18100 + os.Getpid()%90*20; len(peers) < MinPeers && port < 20000; port++ { // below those that the system gives to connections
-		if l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
-			peers = append(peers, l.Addr().String())
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	o.Cluster, o.patience = "test", testkit.Timeout
+	peers := testkit.Addresses(t, MinPeers)
 	o.Join = &Join{Node: "a", Listen: peers[0], Peers: peers, Secret: strings.Repeat("s", MinSecret)}
 	return o
 }
@@ -55,7 +46,7 @@ func TestANodeStartsWithItsClusterOrNotAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.setDown(false)
-	eventually(t, "engine that works again", func() bool { return f.engine.Health().Err == nil })
+	testkit.Eventually(t, "engine that works again", func() bool { return f.engine.Health().Err == nil })
 }
 
 // After a write that failed, a node of a cluster starts its server again, also if it owns no log.
@@ -66,7 +57,7 @@ func TestANodeStartsAgainAfterAFailedWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.log.Errorf("JetStream stream '%s > %s' critical write error: %v", "$G", "LOG", errors.New("input/output error"))
-	eventually(t, "another run of the server", func() bool {
+	testkit.Eventually(t, "another run of the server", func() bool {
 		now, err := f.engine.running(t.Context())
 		return err == nil && now != i
 	})

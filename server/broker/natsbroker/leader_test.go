@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // storage is a storage of a log that answers as a test needs it.
@@ -82,7 +83,7 @@ func (st *storage) answer(t *testing.T, subject string, f func(m *nats.Msg) erro
 func (st *storage) asks(t *testing.T, times int32) {
 	t.Helper()
 	before := st.requests.Load()
-	eventually(t, "request for the leader", func() bool { return st.requests.Load() >= before+times })
+	testkit.Eventually(t, "request for the leader", func() bool { return st.requests.Load() >= before+times })
 }
 
 // An append that was sent to a leader that has died gets no answer. It must end when there is another leader, and not at the time limit of its caller. While

@@ -16,6 +16,7 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/datadir"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 func TestADirectoryHasOneEngineAtATime(t *testing.T) {
@@ -78,7 +79,7 @@ func TestRecordsEndAfterMaxAge(t *testing.T) {
 	o.MaxAge = time.Second
 	l := openedLog(t, open(t, o))
 	mustAppend(t, l, 0, "one")
-	eventually(t, "the end of the record", func() bool {
+	testkit.Eventually(t, "the end of the record", func() bool {
 		first, last, err := l.Extent(context.Background())
 		return err == nil && first == 2 && last == 1
 	})
@@ -193,7 +194,7 @@ func TestAServerThatGivesUpIsReplaced(t *testing.T) {
 		t.Errorf("append to a server that gave up: %v, want ErrUnavailable", err)
 	}
 	l.Close()
-	eventually(t, "engine that works again", func() bool {
+	testkit.Eventually(t, "engine that works again", func() bool {
 		again, err := e.Open(context.Background(), 0)
 		if err != nil {
 			return false
@@ -232,15 +233,6 @@ func mustAppend(t testing.TB, l broker.Log, expected uint64, record string) {
 	}
 }
 
-func eventually(t testing.TB, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !f(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("no %s", what)
-		}
-	}
-}
-
 // A mark that is too high would make the next start store messages without end.
 func TestEachFlippedBitOfTheMarksIsFound(t *testing.T) {
 	t.Parallel()
@@ -276,7 +268,7 @@ func TestARemovedDirectoryTakesNoRecords(t *testing.T) {
 	if err := os.Rename(o.Dir, o.Dir+".moved"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "health that names the directory", func() bool {
+	testkit.Eventually(t, "health that names the directory", func() bool {
 		err := e.Health().Err
 		return errors.Is(err, broker.ErrUnavailable) && strings.Contains(err.Error(), "was removed or replaced")
 	})
@@ -293,7 +285,7 @@ func TestARemovedDirectoryTakesNoRecords(t *testing.T) {
 	if err := os.Rename(o.Dir+".moved", o.Dir); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "engine that works again", func() bool { return e.Health().Err == nil })
+	testkit.Eventually(t, "engine that works again", func() bool { return e.Health().Err == nil })
 	again := openedLog(t, e)
 	mustAppend(t, again, wantReplay(t, again, [][]byte{[]byte("one")}), "two")
 	if err := again.Err(); err != nil {

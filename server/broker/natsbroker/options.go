@@ -35,8 +35,9 @@ type Options struct {
 	// that it would find such a loss; throng has no setting for it.
 	NoSync bool
 
-	missed func()            // messages of other nodes may be lost
-	twin   func(host string) // another node with the same name has connected
+	missed   func()            // messages of other nodes may be lost
+	twin     func(host string) // another node with the same name has connected
+	patience time.Duration     // for the answer of another process; default: askTimeout. Tests have more
 }
 
 // owner returns whose data the directory has.
@@ -86,6 +87,9 @@ func (o Options) complete() (Options, error) {
 		return o, err
 	}
 	o.Join = join
+	if o.patience == 0 {
+		o.patience = askTimeout
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

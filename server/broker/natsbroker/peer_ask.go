@@ -19,8 +19,8 @@ import (
 // ends then is no route yet.
 
 const (
-	askTimeout = time.Second
-	maxInfo    = 64 << 10 // bytes
+	askTimeout = time.Second // for the answer of another process: a node, or one with the same name
+	maxInfo    = 64 << 10    // bytes
 )
 
 // peerInfo is what a server says about itself.

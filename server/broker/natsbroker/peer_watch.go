@@ -23,6 +23,7 @@ type peerWatch struct {
 	cluster string
 	config  *tls.Config
 	log     *slog.Logger
+	timeout time.Duration // of a look
 
 	mu     sync.Mutex // a leaf
 	faults []peerFault
@@ -49,7 +50,7 @@ func newPeerWatch(o *Options) (*peerWatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peerWatch{join: o.Join, cluster: o.Cluster, config: config, log: o.Log, shown: map[peerFault]time.Time{}}, nil
+	return &peerWatch{join: o.Join, cluster: o.Cluster, config: config, log: o.Log, timeout: o.patience, shown: map[peerFault]time.Time{}}, nil
 }
 
 // ask asks all other nodes at the same time. It blocks until they have answered, or ctx ends.
@@ -74,7 +75,7 @@ func (pw *peerWatch) ask(ctx context.Context) (all []answer) {
 
 // look asks the other nodes, and keeps and logs what is wrong. self is the ID of the server of this node; empty before its start. Called by run, and before it.
 func (pw *peerWatch) look(ctx context.Context, self string) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pw.timeout)
 	defer cancel()
 	var faults []peerFault
 	seen := map[string]string{}

@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/broker/datadir"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // testOptions are the options of a test: any free space is enough.
@@ -40,6 +40,7 @@ func closeAfter(t testing.TB, e broker.Engine) {
 
 // faulty is an engine whose server and disk the test takes away.
 type faulty struct {
+	t          testing.TB
 	engine     *engine
 	down, full atomic.Bool
 }
@@ -54,7 +55,7 @@ func openFaulty(t testing.TB, o Options) *faulty {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &faulty{}
+	f := &faulty{t: t}
 	o.Floor = &datadir.Floor{Bytes: 1}
 	f.engine, err = newEngine(o, dir, f.start, f.space)
 	if err != nil {
@@ -83,19 +84,13 @@ func (f *faulty) setDown(on bool) {
 	f.down.Store(on)
 	if i, err := f.engine.running(context.Background()); on && err == nil {
 		i.fail(fmt.Errorf("ended by the test: %w", broker.ErrUnavailable))
-		f.wait(func() bool { return f.engine.Health().Err != nil })
+		testkit.Eventually(f.t, "the end of the server", func() bool { return f.engine.Health().Err != nil })
 	}
 }
 
 func (f *faulty) setFull(on bool) {
 	f.full.Store(on)
-	f.wait(func() bool { return (f.engine.Health().Err != nil) == on })
-}
-
-func (f *faulty) wait(until func() bool) {
-	for end := time.Now().Add(time.Minute); !until() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Eventually(f.t, "a look at the free space", func() bool { return (f.engine.Health().Err != nil) == on })
 }
 
 func TestTheEngineKeepsItsPromises(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // keptEntries are in the table of each test.
@@ -259,7 +260,7 @@ func TestRestoredEntriesEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "end of the entry", func() bool { return len(firstPass(t, table)) == 1 })
+	testkit.Eventually(t, "end of the entry", func() bool { return len(firstPass(t, table)) == 1 })
 	if err := e.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
