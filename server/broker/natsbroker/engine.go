@@ -34,7 +34,7 @@ type engine struct {
 	mu        sync.Mutex
 	instance  *instance // nil: it is starting
 	logs      map[*openLog]struct{}
-	opened    map[string]struct{} // streams of logs that were ever opened
+	opened    map[string]int // streams of logs that were ever opened, and the numbers of the logs
 	tables    map[string]*table
 	marks     map[string]mark // of the last run, and of this one
 	unwritten bool            // marks have changed since the file was written
@@ -127,7 +127,7 @@ func (e *engine) Open(ctx context.Context, shard int) (broker.Log, error) {
 		return nil, i.explain(ctx, fmt.Sprintf("open log %d", shard), err)
 	}
 	e.logs[l] = struct{}{}
-	e.opened[stream.CachedInfo().Config.Name] = struct{}{}
+	e.opened[stream.CachedInfo().Config.Name] = shard
 	return l, nil
 }
 

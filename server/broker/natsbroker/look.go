@@ -5,8 +5,9 @@ package natsbroker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,29 +33,26 @@ func (e *engine) Stored() []broker.StoredLog {
 	return nil
 }
 
-// look asks the leader of each opened log who stores it, if that is due. Without an answer of an external cluster the instance fails in the end: the next one
-// tries another server. Called by the keeper.
+// look asks the leader of each opened log who stores it, if that is due. It takes lookTimeout at most, however many logs have no leader. Without an answer of an
+// external cluster the instance fails in the end: the next one tries another server. Called by the keeper.
 func (e *engine) look(i *instance) {
 	if !e.options.replicated() {
 		return
 	}
 	e.mu.Lock()
-	var names []string
-	for name := range e.opened {
-		names = append(names, name)
-	}
+	opened := maps.Clone(e.opened)
 	e.mu.Unlock()
+	names := slices.Sorted(maps.Keys(opened))
 	if !e.looks.due(len(names), i.remotes()) {
 		return
 	}
-	slices.Sort(names)
 	var logs []broker.StoredLog
 	bytes, answered := int64(0), len(names) == 0
-	for _, name := range names {
-		l, size, err := i.lookAt(name, &e.ends)
-		answered = answered || err == nil
-		bytes += size
-		logs = append(logs, l)
+	for n, info := range i.infosOf(names) {
+		if info != nil {
+			answered, bytes = true, bytes+int64(info.State.Bytes)
+		}
+		logs = append(logs, i.storedLog(names[n], opened[names[n]], info, &e.ends))
 	}
 	e.looked.Store(&logs)
 	e.looks.whole = !slices.ContainsFunc(logs, isShort)
@@ -70,28 +68,37 @@ func (e *engine) look(i *instance) {
 	}
 }
 
-// lookAt returns where a log is stored, and its size.
-func (i *instance) lookAt(name string, ends *recordEnds) (l broker.StoredLog, bytes int64, err error) {
+// infosOf asks for logs side by side. It returns nil for a log without an answer within lookTimeout.
+func (i *instance) infosOf(names []string) []*jetstream.StreamInfo {
 	ctx, cancel := context.WithTimeout(i.down, lookTimeout)
 	defer cancel()
-	l = broker.StoredLog{Wanted: i.options.replicas()}
-	if _, err := fmt.Sscan(name[strings.LastIndexByte(name, '_')+1:], &l.Shard); err != nil {
-		return l, 0, err
+	infos := make([]*jetstream.StreamInfo, len(names))
+	var questions sync.WaitGroup
+	for n, name := range names {
+		questions.Go(func() {
+			if stream, err := i.js.Stream(ctx, name); err == nil {
+				infos[n] = stream.CachedInfo()
+			}
+		})
 	}
-	stream, err := i.js.Stream(ctx, name)
-	if err != nil {
-		return l, 0, err
+	questions.Wait()
+	return infos
+}
+
+// storedLog returns where a log is stored. info is nil without an answer.
+func (i *instance) storedLog(name string, shard int, info *jetstream.StreamInfo, ends *recordEnds) broker.StoredLog {
+	l := broker.StoredLog{Shard: shard, Wanted: i.options.replicas()}
+	if info == nil {
+		return l
 	}
-	info := stream.CachedInfo()
-	l.Wanted = info.Config.Replicas
-	c := info.Cluster
-	if c == nil { // a server without a cluster
-		l.Leader = i.conn.ConnectedServerName()
-		l.Replicas, l.Seen = []broker.Replica{{Name: l.Leader, Current: true}}, time.Now()
-		return l, int64(info.State.Bytes), nil
+	l.Wanted, l.Seen = info.Config.Replicas, time.Now()
+	if c := info.Cluster; c != nil {
+		l.Leader, l.Replicas = c.Leader, replicasOf(c, ends.appended(name, info.State.LastSeq))
+		return l
 	}
-	l.Leader, l.Replicas, l.Seen = c.Leader, replicasOf(c, ends.appended(name, info.State.LastSeq)), time.Now()
-	return l, int64(info.State.Bytes), nil
+	l.Leader = i.conn.ConnectedServerName() // a server without a cluster
+	l.Replicas = []broker.Replica{{Name: l.Leader, Current: true}}
+	return l
 }
 
 // replicasOf returns the replicas of a log, its leader first: none if it has no leader, because only the leader knows them. appended is the number of records

@@ -41,7 +41,7 @@ func TestManyNodesAskRarelyWhereALogIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	for nodes, want := range map[int]int32{3: 21, 5: 11, 21: 3} {
-		e := &engine{options: o, opened: map[string]struct{}{"LOG_0": {}}, looks: lookSchedule{nodes: nodes}}
+		e := &engine{options: o, opened: map[string]int{"LOG_0": 0}, looks: lookSchedule{nodes: nodes}}
 		questions.Store(0)
 		for range 1 + 20 { // the first one asks, and 20 s
 			e.look(i)

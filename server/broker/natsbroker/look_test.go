@@ -3,12 +3,17 @@
 package natsbroker
 
 import (
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // A log without a leader has the replicas that somebody saw last. The node without a name among them is none.
@@ -54,4 +59,54 @@ func TestAReplicaOfALogUnderLoadIsCurrent(t *testing.T) {
 	if got := replicasOf(c, 10); got[1].Current {
 		t.Error("a replica is current, but its leader does not know what it has")
 	}
+
+}
+
+// Each log without a leader costs the time of a question. The keeper has other work each second, and a server that answers no question is left for another one
+// after silentAfter.
+func TestLogsAreAskedForSideBySide(t *testing.T) {
+	t.Parallel()
+	const logs = 4
+	s := startNATS(t, func(o *server.Options) { o.JetStream = false })
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	var mu sync.Mutex
+	questions := map[string]*nats.Msg{} // of this look, by subject
+	if _, err := conn.Subscribe("$JS.API.STREAM.INFO.*", func(m *nats.Msg) {
+		mu.Lock()
+		defer mu.Unlock()
+		questions[m.Subject] = m
+		if len(questions) < logs {
+			return
+		}
+		for _, q := range questions {
+			if err := q.Respond([]byte(`{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"num_replicas":1},"state":{},"cluster":{"leader":"a"}}`)); err != nil {
+				t.Error(err)
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o := joinOptions(t)
+	i := newInstance(o)
+	t.Cleanup(func() { i.fail(nil) })
+	i.conn = conn
+	if i.js, err = jetstream.New(conn); err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{options: o, opened: map[string]int{}}
+	for n := range logs {
+		e.opened[fmt.Sprint("LOG_", n)] = n
+	}
+	testkit.Eventually(t, "answers to questions that are open together", func() bool { // on a slow machine not the first time
+		mu.Lock()
+		clear(questions)
+		mu.Unlock()
+		e.looks.whole = false
+		e.look(i)
+		return e.looks.whole
+	})
 }

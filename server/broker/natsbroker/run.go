@@ -16,7 +16,7 @@ import (
 // newEngine starts an engine on a locked directory, or on an external cluster. Tests replace start and space.
 func newEngine(o Options, dir place, start func(Options, string) (*instance, error), space func() (datadir.Space, error)) (*engine, error) {
 	e := &engine{
-		options: o, dir: dir, start: start, space: space, self: broker.NodeID(rand.Text()), logs: map[*openLog]struct{}{}, opened: map[string]struct{}{},
+		options: o, dir: dir, start: start, space: space, self: broker.NodeID(rand.Text()), logs: map[*openLog]struct{}{}, opened: map[string]int{},
 		tables: map[string]*table{}, short: map[string]short{}, closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	e.marks = e.readMarks()
