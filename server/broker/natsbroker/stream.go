@@ -53,7 +53,7 @@ func (i *instance) logStream(ctx context.Context, shard, logs int) (stream jetst
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = i.js.CreateStream(ctx, want)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			stream, err = i.js.Stream(ctx, want.Name) // another node has created it meanwhile
+			stream, err = i.findStream(ctx, want.Name) // another node has created it meanwhile
 		}
 		err = i.explainCreate(err)
 	}

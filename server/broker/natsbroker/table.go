@@ -99,7 +99,7 @@ func (t *table) prepare(ctx context.Context, i *instance) error {
 	if t.copied {
 		return t.repair(ctx, i)
 	}
-	_, err := i.js.Stream(ctx, t.stream())
+	_, err := i.findStream(ctx, t.stream())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		err = i.createStream(ctx, t.stream(), t.subject(">"), 0, t.nodes)
 	}

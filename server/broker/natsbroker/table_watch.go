@@ -33,7 +33,7 @@ func (t *table) Watch(ctx context.Context, f func(key string, value []byte, revi
 		current, options = true, append(options, jetstream.ResumeFromRevision(state.LastSeq+1))
 		f("", nil, 0, true)
 	}
-	bucket, err := i.js.KeyValue(both, t.bucket)
+	bucket, err := ask(both, func(ctx context.Context) (jetstream.KeyValue, error) { return i.js.KeyValue(ctx, t.bucket) })
 	if err != nil {
 		return i.explain(ctx, "watch table "+t.name, err)
 	}
