@@ -131,13 +131,37 @@ func TestAServerThatStartsRefusesClients(t *testing.T) {
 		return err
 	}
 	eventually(t, "the admin port", func() bool { status, _ := adminGet(t, s, "/healthz"); return status == http.StatusOK })
-	if err := dial(); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("a server that starts: got %v, want %v", err, syscall.ECONNREFUSED)
-	}
+	eventually(t, "a refused connection", func() bool { return errors.Is(dial(), syscall.ECONNREFUSED) }) // the admin port may answer before the pause
 	fake.Down(false)
 	eventually(t, "the server to be ready", func() bool { status, _ := adminGet(t, s, "/readyz"); return status == http.StatusOK })
 	if err := dial(); err != nil {
 		t.Errorf("a server that serves: got %v", err)
+	}
+}
+
+// A process that takes the port while the server starts is reported as one that has it already.
+func TestAPortTakenDuringTheStartIsInUse(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	t.Parallel()
+	fake := newFake(t)
+	fake.Down(true)
+	address := testkit.Addresses(t, 1)[0]
+	s := newNodeOn(t, fake.Start("a"), address)
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(t.Context()) }()
+	eventually(t, "the admin port", func() bool { status, _ := adminGet(t, s, "/healthz"); return status == http.StatusOK })
+	eventually(t, "the pause of the port", func() bool { // the admin port may answer before it
+		other, err := net.Listen("tcp", address)
+		if err == nil {
+			t.Cleanup(func() { other.Close() })
+		}
+		return err == nil
+	})
+	fake.Down(false)
+	if err := <-ended; !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), address) {
+		t.Errorf("got %v, want %v with the address %s", err, syscall.EADDRINUSE, address)
 	}
 }
 

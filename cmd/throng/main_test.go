@@ -359,6 +359,16 @@ func TestAPortInUseIsReportedInOneLine(t *testing.T) {
 	}
 }
 
+// Another process may take the port while the server reads what is stored: the error of its Run has the same exit code as that of its start.
+func TestAPortTakenDuringTheStartHasTheExitCodeOfAPortInUse(t *testing.T) {
+	t.Parallel()
+	err := inUse(fmt.Errorf("listen on 127.0.0.1:3000: %w", os.NewSyscallError("listen", syscall.EADDRINUSE)))
+	var exit *exitError
+	if !errors.As(err, &exit) || exit.code != exitInUse || !strings.Contains(err.Error(), "127.0.0.1:3000") || !strings.Contains(err.Error(), "--listen") {
+		t.Errorf("got %v, want the exit code %d, the address and what to do", err, exitInUse)
+	}
+}
+
 // The storage engine would only log that the port of the nodes is in use, and try again without end.
 func TestAClusterPortInUseIsReportedInOneLine(t *testing.T) {
 	t.Parallel()

@@ -104,9 +104,6 @@ func (sv *serveCmd) Run() error {
 	}
 	cfg.Version, cfg.Commit = version, commitOf(buildInfo())
 	srv, err := server.New(cfg, log)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen, --grpc-listen, --cluster-listen and --admin", plainInUse(err))}
-	}
 	if err != nil {
 		return inUse(err)
 	}
@@ -151,8 +148,11 @@ func (sv *serveCmd) Run() error {
 	return inUse(srv.Run(ctx))
 }
 
-// inUse adds the exit code to an error about what another process uses.
+// inUse adds the exit code to an error about what another process uses: an address, the data directory or the name of the node.
 func inUse(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &exitError{code: exitInUse, err: fmt.Errorf("%w: stop the server that uses it, or choose another address with --listen, --tls-listen, --grpc-listen, --cluster-listen and --admin", plainInUse(err))}
+	}
 	if server.IsDataInUse(err) {
 		return &exitError{code: exitInUse, err: err}
 	}
