@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -96,6 +97,35 @@ func TestOneOfTwoListenersGetsAStaleUnixSocket(t *testing.T) {
 		if listen != 1 {
 			t.Fatalf("%d listen, want 1", listen)
 		}
+	}
+}
+
+// While another process has locked the directory, even together with others, no socket is opened.
+func TestAnotherProcessThatOpensASocketIsWaitedFor(t *testing.T) {
+	directory, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer directory.Close()
+	if err := unix.Flock(int(directory.Fd()), unix.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(directory.Name(), "s")
+	stale(t, path)
+	impatient := options
+	impatient.patience = time.Nanosecond
+	if l, err := Listen("unix:"+path, impatient); l != nil || !errors.Is(err, unix.EWOULDBLOCK) || !strings.Contains(err.Error(), "lock the directory "+directory.Name()) {
+		t.Fatalf("got %v, %v; want an error about the lock", l, err)
+	}
+	if err := unix.Flock(int(directory.Fd()), unix.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Listen("unix:"+path, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 
