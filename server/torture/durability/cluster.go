@@ -136,6 +136,11 @@ func (cr *clusterRun) play(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, n := range cr.nodes { // a client that reaches no node goes on to the next one: the first would have none
+		if err := n.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
 	if err := cr.awaitWhole(ctx); err != nil {
 		return err
 	}

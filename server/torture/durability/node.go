@@ -101,6 +101,11 @@ func (n *node) restart(ctx context.Context) error {
 	if err := n.start(); err != nil {
 		return err
 	}
+	return n.awaitReady(ctx)
+}
+
+// awaitReady waits until a node that was started serves clients.
+func (n *node) awaitReady(ctx context.Context) error {
 	if _, err := n.server.awaitReady(ctx, readyTime); err != nil {
 		return fmt.Errorf("node %s: %w", n.name, err)
 	}
