@@ -39,6 +39,7 @@ type engine struct {
 	marks     map[string]mark // of the last run, and of this one
 	unwritten bool            // marks have changed since the file was written
 	short     map[string]short
+	missing   map[string]missing // the record of each log that an answer did not have
 	closed    bool
 
 	mail  *mailbox   // nil on one node

@@ -49,7 +49,7 @@ func newStorage(t *testing.T) (*storage, *openLog) {
 	}
 	i := newInstance(externalOptions(t, 3, server))
 	i.conn, i.js = conn, js
-	e := &engine{options: i.options, logs: map[*openLog]struct{}{}, marks: map[string]mark{}}
+	e := &engine{options: i.options, logs: map[*openLog]struct{}{}, marks: map[string]mark{}, missing: map[string]missing{}}
 	e.health.Store(&broker.Health{})
 	stream, err := i.findStream(t.Context(), "LOG")
 	if err != nil {

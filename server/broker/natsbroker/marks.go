@@ -167,6 +167,45 @@ func (e *engine) waitForRecords(name string, last, mark uint64) error {
 	return fmt.Errorf("log %s: %d of %d records are there: %w", name, last, mark, broker.ErrUnavailable)
 }
 
+// missing is a record of a log of a cluster that the node which answers for the log does not have.
+type missing struct {
+	seq         uint64
+	since, last time.Time
+	answers     int
+}
+
+// answer notes an answer without a record, and reports whether the record is lost: by the rule of short. Answers of a time before do not count.
+func (ms *missing) answer(seq uint64, now time.Time) (lost bool) {
+	if ms.seq != seq || now.Sub(ms.last) >= shortFor {
+		*ms = missing{seq: seq, since: now}
+	}
+	ms.last = now
+	ms.answers++
+	return ms.answers >= shortAnswers && now.Sub(ms.since) >= shortFor
+}
+
+// isLost reports whether a record of a log is lost, after an answer without it.
+func (e *engine) isLost(name string, seq uint64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ms := e.missing[name]
+	lost := ms.answer(seq, time.Now())
+	e.missing[name] = ms
+	if ms.answers == 1 {
+		e.options.Log.Warn("storage engine: the node that answers for a log does not have a record: it is asked again", "log", name, "record", seq)
+	}
+	return lost
+}
+
+// found forgets the answers without a record, if a replay has passed it.
+func (e *engine) found(name string, next uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.missing[name].seq < next {
+		delete(e.missing, name)
+	}
+}
+
 // fill stores a message without a record for each number.
 func (i *instance) fill(ctx context.Context, subject string, from, to uint64) error {
 	inbox, answers := nats.NewInbox(), make(chan *nats.Msg, fillAhead)

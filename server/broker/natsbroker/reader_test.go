@@ -4,10 +4,13 @@ package natsbroker
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A replica does not answer: its process is stopped. The replay must not wait for it, and read from another one.
@@ -33,5 +36,94 @@ func TestAReplayReadsFromAnotherReplica(t *testing.T) {
 	})
 	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) {
 		t.Errorf("got %q up to %d, error %v; want the record", got, last, err)
+	}
+}
+
+// The leader of a log was parted, and does not know that another node leads: it does not have the newest record, which the others have stored. A replay must not
+// report the record as lost, because all rooms of the log would get a new epoch.
+func TestARecordThatAnOldLeaderLacksIsNotLost(t *testing.T) {
+	t.Parallel()
+	st, l := newStorage(t)
+	st.answer(t, "$JS.API.DIRECT.GET.LOG", func(m *nats.Msg) error {
+		none := nats.NewMsg(m.Reply)
+		none.Header.Set("Status", "404")
+		return st.conn.PublishMsg(none)
+	})
+	asked := 0
+	st.answer(t, "$JS.API.STREAM.MSG.GET.LOG", func(m *nats.Msg) error {
+		if asked++; asked < 3 {
+			return m.Respond(fmt.Appendf(nil, `{"error":{"code":404,"err_code":%d,"description":"no message found"}}`, jetstream.JSErrCodeMessageNotFound))
+		}
+		return m.Respond([]byte(`{"message":{"seq":1,"data":"cmVjb3Jk"}}`))
+	})
+	var got []string
+	last, err := l.Replay(t.Context(), 0, func(_ uint64, record []byte) error {
+		got = append(got, string(record))
+		return nil
+	})
+	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) || l.engine.lost.Load() > 0 {
+		t.Errorf("got %q up to %d, %d lost, error %v; want the record", got, last, l.engine.lost.Load(), err)
+	}
+}
+
+// A replica that lacks a record in the middle has a damaged disk. The leader has the record.
+func TestARecordThatOneReplicaLacksIsReadFromTheLeader(t *testing.T) {
+	t.Parallel()
+	st, l := newStorage(t)
+	st.answer(t, "$JS.API.DIRECT.GET.LOG", func(m *nats.Msg) error {
+		next, end := nats.NewMsg(m.Reply), nats.NewMsg(m.Reply)
+		next.Header.Set("Nats-Sequence", "2")
+		end.Header.Set("Status", "204")
+		return errors.Join(st.conn.PublishMsg(next), st.conn.PublishMsg(end))
+	})
+	st.answer(t, "$JS.API.STREAM.MSG.GET.LOG", func(m *nats.Msg) error { return m.Respond([]byte(`{"message":{"seq":1,"data":"cmVjb3Jk"}}`)) })
+	var got []string
+	last, err := l.Replay(t.Context(), 0, func(_ uint64, record []byte) error {
+		got = append(got, string(record))
+		return nil
+	})
+	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) || l.engine.lost.Load() > 0 {
+		t.Errorf("got %q up to %d, %d lost, error %v; want the record", got, last, l.engine.lost.Load(), err)
+	}
+}
+
+// A record is lost if answers without it go on.
+func TestARecordIsLostAfterManyAnswersWithoutIt(t *testing.T) {
+	t.Parallel()
+	begin := time.Unix(1_800_000_000, 0)
+	const step = shortFor / shortAnswers
+	lostAfter := func(answers int, every time.Duration) (ms missing, lost int) {
+		for n := range answers {
+			if ms.answer(7, begin.Add(time.Duration(n)*every)) {
+				return ms, n + 1
+			}
+		}
+		return ms, 0
+	}
+	if _, lost := lostAfter(shortAnswers, step/2); lost > 0 {
+		t.Errorf("lost after %d answers in half of %v, want no loss before its end", lost, shortFor)
+	}
+	ms, lost := lostAfter(2*shortAnswers, step)
+	if lost != shortAnswers+1 {
+		t.Errorf("lost after %d answers in %v, want after %d", lost, shortFor, shortAnswers+1)
+	}
+	if ms.answer(8, begin.Add(shortFor)) {
+		t.Error("the answers of another record count")
+	}
+	if _, lost := lostAfter(2*shortAnswers, shortFor); lost > 0 {
+		t.Errorf("lost after %d answers, one each %v: such answers do not go on", lost, shortFor)
+	}
+}
+
+// Answers without a record that was found do not count any more.
+func TestAFoundRecordIsNotMissing(t *testing.T) {
+	t.Parallel()
+	e := &engine{options: joinOptions(t), missing: map[string]missing{}}
+	e.isLost("log", 7)
+	if e.found("log", 7); len(e.missing) != 1 {
+		t.Error("the answers do not count, but record 7 is not found")
+	}
+	if e.found("log", 8); len(e.missing) != 0 {
+		t.Error("the answers count, but record 7 was found")
 	}
 }

@@ -43,11 +43,13 @@ type replaying struct {
 	next   uint64 // number of the next record
 	last   uint64 // where the replay ends
 	lost   uint64
+	waits  int   // for the next record
 	failed error // of f
 }
 
 func (p *replaying) run(ctx context.Context) error {
-	r, err := p.log.instance.newReader(p.log.stream.CachedInfo().Config.Name)
+	name := p.log.stream.CachedInfo().Config.Name
+	r, err := p.log.instance.newReader(name)
 	if err != nil {
 		return err
 	}
@@ -56,12 +58,14 @@ func (p *replaying) run(ctx context.Context) error {
 	for err == nil && p.next <= p.last {
 		before := p.next
 		err = r.read(ctx, p.next, func(seq uint64, record []byte) error {
-			if record == nil && p.log.instance.options.replicated() {
-				return errBehind
+			if p.log.instance.options.replicated() && (record == nil || seq > p.next) {
+				return errBehind // or damaged there: another replica may have it
 			}
 			return p.take(ctx, seq, record)
 		})
 		if p.next > before {
+			p.waits = 0
+			p.log.engine.found(name, p.next)
 			r.hurry()
 		}
 		switch {
@@ -81,34 +85,53 @@ func (p *replaying) run(ctx context.Context) error {
 // errBehind: the replica that answered does not have the next record.
 var errBehind = errors.New("the replica does not have the record")
 
-// replicaPatience is the time for a replica to receive a record that another one has.
-const replicaPatience = 50 * time.Millisecond
+// replicaPatience is the time for a replica to receive a record that another one has. It doubles with each answer, up to maxReplicaPatience.
+const (
+	replicaPatience    = 50 * time.Millisecond
+	maxReplicaPatience = time.Second
+)
 
-// wait gives the replicas time to receive the next record, and reads it from the leader of the log. It is lost if the leader does not have it.
+// wait gives the replicas time to receive the next record, and reads it from the leader of the log. A leader that does not have it may have been replaced without
+// noticing it yet. The record is lost only if such answers go on.
 func (p *replaying) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(replicaPatience):
+	case <-time.After(min(replicaPatience<<min(p.waits, 10), maxReplicaPatience)):
 	}
-	record, err := p.log.fromLeader(ctx, p.next)
-	if err != nil {
+	p.waits++
+	record, found, err := p.log.fromLeader(ctx, p.next)
+	switch {
+	case err != nil:
 		return err
+	case found:
+		return p.take(ctx, p.next, record)
 	}
-	return p.take(ctx, p.next, record)
+	state, err := p.log.state(ctx)
+	switch {
+	case err != nil:
+		return err
+	case state.FirstSeq > p.next: // it was removed during the replay
+		p.next = min(state.FirstSeq, p.last+1)
+		return nil
+	case p.log.engine.isLost(p.log.stream.CachedInfo().Config.Name, p.next):
+		return p.take(ctx, p.next, nil)
+	}
+	return nil
 }
 
-// fromLeader reads a record from the leader of the log; nil if it does not have it.
-func (l *openLog) fromLeader(ctx context.Context, seq uint64) (record []byte, err error) {
+// fromLeader reads a record from the node that answers as the leader of the log. found is false if it does not have the record. The record is nil if it is known to be
+// lost.
+func (l *openLog) fromLeader(ctx context.Context, seq uint64) (record []byte, found bool, err error) {
 	request, err := json.Marshal(map[string]uint64{"seq": seq})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, messageTime)
 	defer cancel()
 	m, err := l.instance.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.stream.CachedInfo().Config.Name, request)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -118,17 +141,19 @@ func (l *openLog) fromLeader(ctx context.Context, seq uint64) (record []byte, er
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return nil, fmt.Errorf("answer %.80q: %w", m.Data, err)
+		return nil, false, fmt.Errorf("answer %.80q: %w", m.Data, err)
 	}
 	switch {
 	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return nil, nil
+		return nil, false, nil
 	case answer.Error != nil:
-		return nil, answer.Error
-	case answer.Message == nil, bytes.Contains(answer.Message.Header, []byte(lostHeader)):
-		return nil, nil
+		return nil, false, answer.Error
+	case answer.Message == nil:
+		return nil, false, nil
+	case bytes.Contains(answer.Message.Header, []byte(lostHeader)):
+		return nil, true, nil
 	}
-	return answer.Message.Data, nil
+	return answer.Message.Data, true, nil
 }
 
 // take calls f for the records up to number seq. Those before it are lost.

@@ -17,7 +17,7 @@ import (
 func newEngine(o Options, dir place, start func(Options, string) (*instance, error), space func() (datadir.Space, error)) (*engine, error) {
 	e := &engine{
 		options: o, dir: dir, start: start, space: space, self: broker.NodeID(rand.Text()), logs: map[*openLog]struct{}{}, opened: map[string]int{},
-		tables: map[string]*table{}, short: map[string]short{}, closing: make(chan struct{}), ended: make(chan struct{}),
+		tables: map[string]*table{}, short: map[string]short{}, missing: map[string]missing{}, closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	e.marks = e.readMarks()
 	if o.Join != nil {
