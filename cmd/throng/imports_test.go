@@ -116,7 +116,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		"/server/cluster/member": {},
 		"/server/cluster/memlog": {module + "/server/broker", module + "/server/record"},
 		"/server/home": {
-			module + "/server/broker", module + "/server/metrics", module + "/server/record",
+			module + "/server/broker", module + "/server/metrics", module + "/server/record", module + "/server/wheel",
 		},
 		"/server/chat": {
 			module + "/server/notify",

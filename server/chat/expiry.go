@@ -20,7 +20,7 @@ func (h *Hub) ExpireRooms(now wheel.Tick) {
 	h.Positions.expire(now)
 	for _, du := range h.Logs() {
 		du.positions.expire(now)
-		du.Tick()
+		du.Tick(now)
 	}
 	h.Rooms.each(func(in *Stripe) { h.expireStripeLocked(in, now) })
 }

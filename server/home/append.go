@@ -110,7 +110,7 @@ func (h *Home) Kick() {
 		log, failures, header := h.log, h.failures, record.Header{Term: h.term, Expected: h.last}
 		h.last++
 		h.appends++
-		b.seq, b.since = h.last, h.ticks
+		b.seq = h.last
 		h.appended = append(h.appended, b)
 		h.mu.Unlock()
 		sealed := b.seal(header)

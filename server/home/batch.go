@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/record"
+	"github.com/throng-chat/throng/server/wheel"
 )
 
 // batch is one record with its proposals, before it is committed.
@@ -17,7 +18,7 @@ type batch struct {
 	until     time.Time  // of the record
 	seq       uint64     // of the record, after it is appended
 	bytes     int64      // of the record, after it is appended
-	since     int        // tick of the append
+	since     wheel.Tick // the first tick behind the append; 0: none. Guarded by Home.mu
 	committed bool       // and being applied; guarded by Home.mu
 
 	own    []record.Entry // of a batch of the home itself

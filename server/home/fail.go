@@ -4,16 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/throng-chat/throng/server/wheel"
 )
 
 var errTimeout = errors.New("the disk does not answer")
 
-// tickLength is the time between two calls of Tick.
-const tickLength = 500 * time.Millisecond
+// tickLength is the time between two ticks, and appendTicks the number of ticks from the first one behind an append until it has taken too long.
+const (
+	tickLength  = 500 * time.Millisecond
+	appendTicks = wheel.Tick(AppendTimeout / tickLength)
+)
 
 // Tick checks whether an append has taken too long, and whether the log has failed without an append: then it is open again before the next
-// publication. Called on the heartbeat, which does not advance while the process is suspended.
-func (h *Home) Tick() {
+// publication. Called on the heartbeat, which leaves out ticks while the machine is busy, and does not advance while the process is suspended.
+func (h *Home) Tick(now wheel.Tick) {
 	h.mu.Lock()
 	log := h.log
 	h.mu.Unlock()
@@ -21,20 +26,19 @@ func (h *Home) Tick() {
 	if log != nil {
 		failed = log.Err()
 	}
-	limit := h.cfg.Ticks
-	if limit == 0 {
-		limit = int(AppendTimeout/tickLength) + 1
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ticks++
 	if failed != nil && h.state == Ready && h.log == log {
 		h.failLocked(failed)
 		return
 	}
 	for _, b := range h.appended {
-		if !b.committed && h.ticks-b.since > limit {
-			h.failLocked(fmt.Errorf("%w: an append took %v", errTimeout, time.Duration(limit)*tickLength))
+		switch {
+		case b.committed:
+		case b.since == 0:
+			b.since = now
+		case now-b.since >= appendTicks:
+			h.failLocked(fmt.Errorf("%w: an append took %v", errTimeout, time.Duration(now-b.since)*tickLength))
 			return
 		}
 	}

@@ -61,7 +61,6 @@ type Config struct {
 	Engine   broker.Engine
 	Shard    int
 	MaxBytes int64         // of the log on disk: beyond it the oldest records are removed
-	Ticks    int           // calls of Tick until an append has taken too long; 0: as many as AppendTimeout has
 	KeepKeys time.Duration // a record with an idempotency key stays so long
 	Retry    time.Duration // the first wait between attempts to open the log; 0: 50 ms. It doubles up to a second
 	Node     *Node         // the node of a cluster; nil on one node
@@ -100,7 +99,6 @@ type Home struct {
 	spare     []*batch
 	pending   int           // bytes of entries that are not committed
 	appending bool          // some goroutine appends
-	ticks     int           // calls of Tick
 	drained   chan struct{} // closed when nothing is pending; nil before Close
 
 	// Of a node of a cluster.
