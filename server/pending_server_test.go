@@ -285,9 +285,8 @@ func TestUnreadResponsesAreBounded(t *testing.T) {
 	before := runtime.NumGoroutine()
 	gather(t, s, edge.MaxResponding+1500, crowdUnread)
 	h := s.edge.Pending
-	if got := h.Length(h.Responding); got > edge.MaxResponding+1 { // one more may be arriving
-		t.Errorf("got %d requests being handled, want %d at most", got, edge.MaxResponding)
-	}
+	// Many more may be arriving: each evicts another one before it is handled. TestAResponseWithProgressIsNotEvicted checks the limit exactly.
+	eventually(t, "the requests above the limit to be evicted", func() bool { return h.Length(h.Responding) <= edge.MaxResponding })
 	for range 20 {
 		c := dial(t, s, "lobby")
 		c.send(ws.OpText, "hello")
