@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/bench/tlsclient"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // tlsServer starts a server whose certificate is valid for some time. It returns its address and the file of the certificate.
@@ -77,7 +78,7 @@ func TestTheServerIsVisited(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 			defer cancel()
 			r := &Report{OK: true}
 			r.Visit(ctx, "wss://chat.example", address, client)

@@ -17,9 +17,11 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
-const patience = 30 * time.Second
+const patience = testkit.Timeout
 
 // authority signs certificates.
 type authority struct {

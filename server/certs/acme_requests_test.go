@@ -8,9 +8,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/acme"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // failedOrder returns the first failure of an order at a directory.
@@ -23,7 +24,7 @@ func failedOrder(t *testing.T, client *http.Client, directory string) ACMEResult
 	if client != nil {
 		a.requests.transport = client.Transport
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
 	result := make(chan ACMEResult, 1)
 	done := make(chan struct{})

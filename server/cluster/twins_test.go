@@ -9,6 +9,7 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/cluster/member"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // neighbourEngine is an engine that sees other nodes.
@@ -50,7 +51,7 @@ func TestANodeDoesNotStartBesideAnotherProcessWithItsName(t *testing.T) {
 		started := make(chan error, 1)
 		go func() { started <- n.Start(context.Background()) }()
 		c.sign(n, e)
-		end := time.Now().Add(20 * time.Second)
+		end := time.Now().Add(testkit.Timeout)
 		for err := error(nil); err == nil; {
 			if time.Now().After(end) {
 				t.Fatalf("%s: the node still starts, want %q", name, c.want)

@@ -96,7 +96,7 @@ func inLoopPairs(t *testing.T, cfg Config, n int) (e *Engine, clients []*recorde
 	for range n {
 		ours, theirs := tcpPair(t)
 		t.Cleanup(func() { theirs.Close() })
-		if err := theirs.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		if err := theirs.SetDeadline(time.Now().Add(testkit.Timeout)); err != nil {
 			t.Fatal(err)
 		}
 		r := &recorder{echoClient: echoClient{closed: make(chan struct{})}, all: all}
@@ -237,7 +237,7 @@ func awaitClosed(t *testing.T, client *echoClient) {
 	t.Helper()
 	select {
 	case <-client.closed:
-	case <-time.After(30 * time.Second):
+	case <-time.After(testkit.Timeout):
 		t.Fatal("the connection was not closed")
 	}
 }

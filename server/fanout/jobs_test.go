@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -66,7 +67,7 @@ func (p *panicClient) expectOneClose(t *testing.T, e *Engine) {
 	t.Helper()
 	select {
 	case <-p.first:
-	case <-time.After(30 * time.Second):
+	case <-time.After(testkit.Timeout):
 		t.Error("got no OnClosed within 30 s")
 	}
 	e.Quit()

@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -303,7 +304,7 @@ func TestARecordTransportRunsOnTheLoop(t *testing.T) {
 		t.Fatalf("got %d bytes that differ from the %d sent", len(got), len(want))
 	}
 	client.conn.Close(ClosedByAdmin, ws.CloseNormal, "done")
-	if err := theirs.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := theirs.SetReadDeadline(time.Now().Add(testkit.Timeout)); err != nil {
 		t.Fatal(err)
 	}
 	if rest, err := io.ReadAll(theirs); err != nil || !bytes.HasSuffix(rest[recordHead:], xored("done", rest[2])) {
@@ -314,7 +315,7 @@ func TestARecordTransportRunsOnTheLoop(t *testing.T) {
 	}
 	select {
 	case <-client.closed:
-	case <-time.After(30 * time.Second):
+	case <-time.After(testkit.Timeout):
 		t.Fatal("the connection was not closed")
 	}
 	if n := e.Counts().Unsent; n != 0 || e.Retained.Load() != 0 {
@@ -327,7 +328,7 @@ func xored(text string, seq byte) []byte { return sealRecord(seq, []byte(text))[
 // readRecords reads records whose contents have n bytes together.
 func readRecords(t *testing.T, from net.Conn, n int) (all []byte) {
 	t.Helper()
-	if err := from.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := from.SetReadDeadline(time.Now().Add(testkit.Timeout)); err != nil {
 		t.Fatal(err)
 	}
 	var in []byte

@@ -7,6 +7,7 @@ import (
 
 	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // shortEngine is an engine whose next replays end after the first record.
@@ -114,7 +115,7 @@ func TestARecordDoesNotWaitForAReplay(t *testing.T) {
 	}()
 	select {
 	case <-applied: // although the replay has not ended
-	case <-time.After(10 * time.Second):
+	case <-time.After(testkit.Timeout):
 		t.Error("a record waits for a replay")
 	}
 	close(stuck.free)

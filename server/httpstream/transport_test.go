@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/fanout"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/ws"
 )
 
@@ -25,7 +26,7 @@ func (s *silent) Read(p []byte) (int, bool, error) { return s.read(p) }
 func quiet([]byte) (int, bool, error) { return 0, false, syscall.EAGAIN }
 
 // testTimeout is the time limit for an event that must occur.
-const testTimeout = 30 * time.Second
+const testTimeout = testkit.Timeout
 
 var rules = ws.Rules{MaxMessage: 1 << 20, MaxFragments: 1}
 

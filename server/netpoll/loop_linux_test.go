@@ -7,6 +7,8 @@ import (
 
 	"github.com/lesismal/nbio"
 	"golang.org/x/sys/unix"
+
+	"github.com/throng-chat/throng/server/testkit"
 )
 
 // A socket that the loop does not take is closed, and Closed is called once.
@@ -36,7 +38,7 @@ func TestASocketThatIsNotAddedIsClosed(t *testing.T) {
 	if err := l.Add(s, t); err == nil {
 		t.Error("no error for a descriptor that is too high")
 	}
-	if err := client.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := client.SetDeadline(time.Now().Add(testkit.Timeout)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := client.Read(make([]byte, 1)); n > 0 || err == nil || isTimeout(err) {
@@ -47,8 +49,8 @@ func TestASocketThatIsNotAddedIsClosed(t *testing.T) {
 		if err == nil {
 			t.Error("Closed has no error")
 		}
-	case <-time.After(30 * time.Second):
-		t.Error("got no Closed within 30 s")
+	case <-time.After(testkit.Timeout):
+		t.Error("got no Closed")
 	}
 	if err := l.Stop(); err != nil {
 		t.Fatal(err)

@@ -18,11 +18,12 @@ import (
 	"time"
 
 	"github.com/throng-chat/throng/server/netpoll"
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/tlsrec"
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-const patience = 30 * time.Second
+const patience = testkit.Timeout
 
 // keysOf are secrets for a suite of TLS 1.3, the same at each call.
 func keysOf(suite uint16) *tlsrec.Keys {

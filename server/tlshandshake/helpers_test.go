@@ -18,10 +18,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/testkit"
 	"github.com/throng-chat/throng/server/tlsrec"
 )
 
-const patience = 30 * time.Second
+const patience = testkit.Timeout
 
 var certificates = sync.OnceValue(func() map[string]*tls.Certificate {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
