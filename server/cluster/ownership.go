@@ -31,6 +31,7 @@ func (n *Node) beat(leaving bool) {
 		}
 	}
 	n.mu.Lock()
+	n.table.Claim(h.Owns)
 	h.Ready = n.ready && !n.leaving
 	h.Hears, h.Reach = n.table.Hears(n.now()), n.table.Reach(n.now())
 	for _, tw := range n.table.Twins(n.now()) {

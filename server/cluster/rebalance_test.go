@@ -155,3 +155,26 @@ func TestALogWithAPublicationIsNotNew(t *testing.T) {
 		}
 	}
 }
+
+// A node that loses a log which it owned takes it again at once, although a better node is starting: only the logs of a new cluster wait for such a node.
+func TestAnOwnerDoesNotWaitForANodeThatStarts(t *testing.T) {
+	t.Parallel()
+	fake := brokertest.New(brokertest.Options{Seed: 1, Auto: true})
+	t.Cleanup(fake.End)
+	owner, other := startNodeMoving(t, fake, "a", 1, time.Hour), startNodeMoving(t, fake, "b", 1, time.Hour)
+	testkit.Eventually(t, "owners", func() bool {
+		a, _ := owner.Accepts()
+		b, _ := other.Accepts()
+		return a && b
+	})
+	if other.logs.all()[0].log.Owns() {
+		owner = other
+	}
+	owner.mu.Lock()
+	defer owner.mu.Unlock()
+	now, name := owner.now(), bestName("a", "b")
+	owner.table.Hear(member.Heartbeat{Name: name, ID: name}, now)
+	if !owner.table.ShouldTry(0, now) {
+		t.Error("the node that owned the log waits for a node that starts")
+	}
+}

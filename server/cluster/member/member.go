@@ -86,7 +86,7 @@ type Table struct {
 	left    time.Duration         // when a node has left, or has handed a log over
 	unowned map[int]time.Duration // since when ShouldTry has found no owner of a durable log
 	heirs   map[int]heir          // of the logs in memory that were left
-	claimed map[int]bool          // the logs that another node has owned
+	claimed map[int]bool          // the logs that this node or another one has owned
 	members []*Member             // in the order of their names, without this node
 	waiting map[string]*waiting   // by ID, runs of these that are no members
 }
@@ -132,6 +132,13 @@ func (t *Table) Members() []*Member { return slices.Clone(t.members) }
 
 // UseLogs notes the number of durable logs.
 func (t *Table) UseLogs(n int) { t.logs = n }
+
+// Claim notes logs that have an owner.
+func (t *Table) Claim(logs map[int]Claim) {
+	for log := range logs {
+		t.claimed[log] = true
+	}
+}
 
 // Cut notes whether this node is cut off from the storage of a cluster of size 0.
 func (t *Table) Cut(off bool) { t.cut = off && t.size == 0 }

@@ -380,4 +380,11 @@ func TestANewClusterSharesItsLogsOut(t *testing.T) {
 	if got := tries(table, start); got != 4 {
 		t.Errorf("the owner of all logs has died: the node tries to own %d logs, want 4", got)
 	}
+	table = New("a", 3, 0)
+	table.UseLogs(4)
+	table.Claim(owns)
+	starting(table, start)
+	if got := tries(table, start); got != 4 {
+		t.Errorf("the node has owned all logs itself: it tries to own %d logs, want 4", got)
+	}
 }

@@ -47,9 +47,7 @@ func (t *Table) Hear(h Heartbeat, now time.Duration) (ended string, ignored bool
 	if found && before.ID != h.ID {
 		ended = before.ID
 	}
-	for log := range h.Owns {
-		t.claimed[log] = true
-	}
+	t.Claim(h.Owns)
 	for log, c := range h.Left {
 		t.Leave(log, c, now)
 	}
