@@ -153,8 +153,9 @@ func (n *Node) keepMemory(now time.Duration) {
 			lg.log.Renew()
 		}
 	}
-	if reached != before {
-		n.beat(false) // another node may wait for what this one reaches
+	if reached != before && (n.told == 0 || now-n.told >= member.Interval) {
+		n.told = now
+		n.beat(false) // another node may wait for what this one reaches. If it changes again soon, the next heartbeat has that
 	}
 }
 

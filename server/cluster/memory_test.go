@@ -1,11 +1,13 @@
 package cluster
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/throng-chat/throng/server/broker"
 	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/cluster/member"
 	"github.com/throng-chat/throng/server/home"
@@ -41,6 +43,35 @@ func TestTheOwnerOfTheMajorityHasTheLatestTerm(t *testing.T) {
 	}
 	if alone >= renewed {
 		t.Errorf("a node without a majority has the term %d, want less than the %d of the owner", alone, renewed)
+	}
+}
+
+// counting is an engine that counts the messages to all nodes.
+type counting struct {
+	broker.Engine
+	sent int
+}
+
+func (co *counting) Broadcast([]byte) { co.sent++ }
+
+// If many nodes come and go, each of them changes what the others reach. A heartbeat to all nodes for each change would be a flood.
+func TestChangesOfTheReachCauseFewHeartbeats(t *testing.T) {
+	n := newNode("a")
+	engine := &counting{Engine: n.cfg.Engine}
+	n.cfg.Engine = engine
+	begin := time.Minute
+	n.keepMemory(begin)
+	const changes, apart = 14, member.Interval / 3
+	for i := range changes {
+		now := begin + time.Duration(1+i)*apart
+		n.table.Hear(member.Heartbeat{Name: fmt.Sprint("n", i), ID: fmt.Sprint("n", i, "-1")}, now)
+		n.keepMemory(now)
+		if i == 0 && engine.sent != 1 {
+			t.Errorf("got %d heartbeats at the first change, want 1 at once", engine.sent)
+		}
+	}
+	if want := (changes + 2) / 3; engine.sent != want {
+		t.Errorf("got %d heartbeats for %d changes, want %d: one in each interval", engine.sent, changes, want)
 	}
 }
 
