@@ -63,10 +63,15 @@ func (r *reader) again() (more bool, err error) {
 		return false, nil
 	}
 	r.within *= 2
+	return true, r.leave()
+}
+
+// leave leaves the rest of an answer aside: the answer to the next request comes to another inbox.
+func (r *reader) leave() error {
 	if err := r.answers.Unsubscribe(); err != nil {
-		return false, err
+		return err
 	}
-	return true, r.listen()
+	return r.listen()
 }
 
 // hurry makes the next request the first one of a replay, or the first one after an answer.

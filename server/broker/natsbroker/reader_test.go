@@ -3,9 +3,11 @@
 package natsbroker
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -84,6 +86,47 @@ func TestARecordThatOneReplicaLacksIsReadFromTheLeader(t *testing.T) {
 	})
 	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) || l.engine.lost.Load() > 0 {
 		t.Errorf("got %q up to %d, %d lost, error %v; want the record", got, last, l.engine.lost.Load(), err)
+	}
+}
+
+// The first messages of an answer are lost on the way to a node that has just started. The replay reads on with another request, and does not take the rest of the
+// answer for one to that request.
+func TestALostMessageIsNoLostRecord(t *testing.T) {
+	t.Parallel()
+	st, l := newStorage(t)
+	const last = 3
+	requests := 0
+	st.answer(t, "$JS.API.DIRECT.GET.LOG", func(m *nats.Msg) error {
+		var request struct{ Seq int }
+		if err := json.Unmarshal(m.Data, &request); err != nil {
+			return err
+		}
+		if requests++; requests == 1 {
+			request.Seq++
+		}
+		for seq := request.Seq; seq <= last; seq++ {
+			record := nats.NewMsg(m.Reply)
+			record.Data = fmt.Append(nil, seq)
+			record.Header.Set("Nats-Sequence", strconv.Itoa(seq))
+			if err := st.conn.PublishMsg(record); err != nil {
+				return err
+			}
+		}
+		end := nats.NewMsg(m.Reply)
+		end.Header.Set("Status", "204")
+		return st.conn.PublishMsg(end)
+	})
+	st.answer(t, "$JS.API.STREAM.MSG.GET.LOG", func(m *nats.Msg) error { return m.Respond([]byte(`{"message":{"seq":1,"data":"MQ=="}}`)) })
+	var got []string
+	p := &replaying{log: l, next: 1, last: last, f: func(_ uint64, record []byte) error {
+		got = append(got, string(record))
+		return nil
+	}}
+	if err := p.run(t.Context()); err != nil || p.lost > 0 || !slices.Equal(got, []string{"1", "2", "3"}) {
+		t.Errorf("got %q, %d lost, error %v; want three records", got, p.lost, err)
+	}
+	if requests != 2 {
+		t.Errorf("the replay has made %d requests, want 2", requests)
 	}
 }
 

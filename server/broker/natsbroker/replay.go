@@ -59,7 +59,7 @@ func (p *replaying) run(ctx context.Context) error {
 		before := p.next
 		err = r.read(ctx, p.next, func(seq uint64, record []byte) error {
 			if p.log.instance.options.replicated() && (record == nil || seq > p.next) {
-				return errBehind // or damaged there: another replica may have it
+				return errBehind // or lost on the way, or damaged there
 			}
 			return p.take(ctx, seq, record)
 		})
@@ -69,10 +69,10 @@ func (p *replaying) run(ctx context.Context) error {
 			r.hurry()
 		}
 		switch {
-		case errors.Is(err, errBehind) && p.next > before:
-			err = nil
 		case errors.Is(err, errBehind):
-			err = p.wait(ctx)
+			if err = r.leave(); err == nil && p.next == before {
+				err = p.wait(ctx)
+			}
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			if more, err2 := r.again(); more || err2 != nil {
 				err = err2
@@ -82,8 +82,8 @@ func (p *replaying) run(ctx context.Context) error {
 	return err
 }
 
-// errBehind: the replica that answered does not have the next record.
-var errBehind = errors.New("the replica does not have the record")
+// errBehind: the answer does not have the next record. The replica may not have it yet. Messages to a node that has just started may be lost on the way.
+var errBehind = errors.New("the answer does not have the record")
 
 // replicaPatience is the time for a replica to receive a record that another one has. It doubles with each answer, up to maxReplicaPatience.
 const (
