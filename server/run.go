@@ -30,6 +30,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopFetching()
 	var serving sync.WaitGroup
 	failed := make(chan error, 8) // one for each goroutine of serving
+	err := s.pause()              // before the admin port answers
 	servers := s.serveOperators(&serving, failed)
 	abandon := func(err error) error { // before clients are served
 		s.subscriptions.Stop(0)
@@ -44,7 +45,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.node != nil {
 		owners.Go(func() { s.node.Run(fetching) })
 	}
-	err := s.load(ctx, fetching, &owners)
+	if err == nil {
+		err = s.load(ctx, fetching, &owners)
+	}
 	if err != nil || ctx.Err() != nil {
 		return abandon(err)
 	}
@@ -90,11 +93,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// load reads what the server needs before it serves. Its ports refuse clients meanwhile. It returns nil if ctx ends first.
+// load reads what the server needs before it serves, and ends the pause of its ports. It returns nil if ctx ends first.
 func (s *Server) load(ctx, running context.Context, owners *sync.WaitGroup) error {
-	if err := s.pause(); err != nil {
-		return err
-	}
 	if err := loadState(ctx, running, owners, s.engine, s.sessions, &s.starting); err != nil || ctx.Err() != nil {
 		return err
 	}
