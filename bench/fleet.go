@@ -45,8 +45,8 @@ type agentEvent struct {
 
 const (
 	agentStart = 10 * time.Second
-	agentStop  = 10 * time.Second
-	pingPongs  = 64 // samples of another host's clock
+	agentStop  = time.Minute // many agents on a busy machine need long to close 20,000 connections each
+	pingPongs  = 64          // samples of another host's clock
 )
 
 // startAgents starts the agents of this machine, or connects to those on other hosts.
@@ -293,10 +293,12 @@ func (f *fleet) all(c agent.Command) error {
 // stopAgents waits until the agents have closed their connections and ended. It kills an agent that takes longer than agentStop.
 func (f *fleet) stopAgents() error {
 	close(f.quit)
-	var errs []error
-	for _, m := range f.members {
-		errs = append(errs, m.stop())
+	errs := make([]error, len(f.members))
+	var stopping sync.WaitGroup
+	for i, m := range f.members {
+		stopping.Go(func() { errs[i] = m.stop() })
 	}
+	stopping.Wait()
 	f.reading.Wait()
 	return errors.Join(errs...)
 }

@@ -63,14 +63,11 @@ func crowd(ctx context.Context, s *setup, parse func() error) (err error) {
 	if r != nil {
 		printCrowd(r, cl)
 	}
-	if err != nil {
-		return err
-	}
 	if seen.Load() == 0 {
-		return fmt.Errorf("presence_stats did not reach %d on all nodes at the same moment", *connections)
+		return errors.Join(err, fmt.Errorf("presence_stats did not reach %d on all nodes at the same moment", *connections))
 	}
 	fmt.Printf("presence_stats: %s clients on each of %d nodes\n", result.Thousands(*connections), *nodes)
-	return nil
+	return err
 }
 
 // watch requests the statistics of all nodes each second until all have the number of clients, and calls right then.
@@ -109,8 +106,9 @@ func printCrowd(r *result.Result, cl *cluster) {
 	fmt.Printf("memory: nodes %s (%s a connection), clients %s (%s), TCP buffers %s a connection\n", result.Size(s.PSSConnected),
 		result.Bytes(float64(s.PSSConnected-s.PSSBefore)/per), result.Size(agents), result.Bytes(float64(agents)/per), result.Grown(s.KernelPer))
 	fmt.Printf("memory at the end: nodes %s\n", result.Size(s.PSSAfter))
-	fmt.Printf("delivery: %s expected, %s received, %s lost, %s duplicated, %s out of order\n", result.Thousands(r.Delivery.Expected),
-		result.Thousands(r.Delivery.Got), result.Thousands(r.Delivery.Lost), result.Thousands(r.Delivery.Duplicated), result.Thousands(r.Delivery.Reordered))
+	d := &r.Delivery
+	fmt.Printf("delivery: %s expected, %s received, %s lost, %s duplicated, %s out of order; %d connections closed early %v\n", result.Thousands(d.Expected),
+		result.Thousands(d.Got), result.Thousands(d.Lost), result.Thousands(d.Duplicated), result.Thousands(d.Reordered), d.Closed, d.Closes)
 	if l := r.Latency.Last; l != nil {
 		fmt.Printf("one message to all: the last receiver after at most %s\n", result.Duration(l.Max))
 	}
