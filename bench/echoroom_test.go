@@ -112,7 +112,7 @@ func testConfig(url string) Config {
 	cfg.Rate = 400
 	cfg.Duration = 500 * time.Millisecond
 	cfg.Auto, cfg.Warmup = false, 100*time.Millisecond
-	cfg.Drain = 10 * time.Second // for a slow machine; the drain ends when everything has arrived
+	cfg.Drain = 30 * time.Second // for a slow machine; the drain ends when everything has arrived
 	cfg.Floor = false
 	cfg.here = true
 	return cfg

@@ -20,7 +20,7 @@ func TestProtocolsAreSupported(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := testConfig(startApplication(t, tt.new()))
-			cfg.Protocol, cfg.Rooms, cfg.Connections, cfg.Drain = protocolNamed(t, tt.name), 4, 40, 10*time.Second
+			cfg.Protocol, cfg.Rooms, cfg.Connections = protocolNamed(t, tt.name), 4, 40
 			r := mustRun(t, cfg)
 			if want := uint64(10 * 240); !good(r) || r.Connect.Opened != 40 || r.Delivery.Got != want || r.Delivery.Expected != want {
 				t.Errorf("got %+v, %d opened, %+v, want %d deliveries", r.Verdict, r.Connect.Opened, r.Delivery, want)

@@ -15,7 +15,7 @@ func TestEverythingIsDelivered(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{agent.StampSize, 128, 40_000} {
 		cfg := testConfig(startRoom(t, nil))
-		cfg.Size, cfg.Drain, cfg.Pollers = size, 10*time.Second, 2
+		cfg.Size, cfg.Pollers = size, 2
 		if size > 32<<10 {
 			cfg.Rate = 50
 		}

@@ -104,7 +104,6 @@ func TestJoinsAndLeavesWaitForARoomOverItsBacklog(t *testing.T) {
 // room is far over the limit.
 func waitsWhile(t *testing.T, s *Server, c *sdk, room string, times int, frame string) {
 	t.Helper()
-	patient(s) // the client does not read the messages of its room
 	release := hold(s)
 	before := value(t, s, "throng_received_bytes_total", "")
 	var sending sync.WaitGroup

@@ -91,6 +91,7 @@ func TestCommandsOfAStreamWaitNotForever(t *testing.T) {
 func TestAStreamThatIsNotReadIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.OtherRooms = "open" })
+	stallAfter(s, fanout.StallTimeout)
 	st := connectStream(t, s, "")
 	st.sendLine(`{"id":2,"subscribe":{"channel":"r"}}`)
 	st.expectLine(`{"id":2,"subscribe":{}}`)

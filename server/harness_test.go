@@ -112,7 +112,15 @@ func startLogging(t testing.TB, log io.Writer, change func(*Config), prepare fun
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+	stallAfter(s, time.Hour) // a busy machine may delay a client that reads for longer than the stall timeout
 	return s
+}
+
+// stallAfter sets the time without progress on a full socket, after which a client is closed as a slow consumer.
+func stallAfter(s *Server, timeout time.Duration) {
+	s.sessions.Heartbeat.Mu.Lock()
+	defer s.sessions.Heartbeat.Mu.Unlock()
+	s.sessions.Heartbeat.Stall = fanout.InTicks(timeout)
 }
 
 type logTo struct{ t testing.TB }

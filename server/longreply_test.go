@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/throng-chat/throng/server/chat"
+	"github.com/throng-chat/throng/server/fanout"
 	"github.com/throng-chat/throng/server/limiter"
 	"github.com/throng-chat/throng/server/session"
 	"github.com/throng-chat/throng/server/ws"
@@ -124,6 +125,7 @@ func TestNoLongReplyIsEncodedForAStoppedReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := startTalkative(t)
 			unmetered(s)
+			stallAfter(s, fanout.StallTimeout)
 			c := connectSDK(t, s, userToken("ann")).narrow(s, "ann")
 			session := sessionOf(t, s, "ann")
 			c.sendLine("%s", repeated(command, 190))

@@ -15,7 +15,6 @@ func small(c *Config) { c.MaxMessage, c.MaxUnsent, c.MaxRetained = 16<<10, 64<<1
 // If a room exceeds its budget of retained bytes, only its slowest member is closed.
 func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 	s := startServer(t, small)
-	patient(s)
 	slower, healthy, elsewhere := dial(t, s, "lobby"), dial(t, s, "lobby"), dial(t, s, "quiet")
 	slow := make([]*client, len(s.sessions.Shards)) // one of them is on the same shard as the slowest
 	for i := range slow {
@@ -78,7 +77,6 @@ func TestTheSlowestConsumerIsClosedFirst(t *testing.T) {
 func TestAFormerMemberMayBeTheSlowest(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, small)
-	patient(s)
 	left := narrowSDK(t, s)
 	left.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
 	left.expectLine(`{"id":2,"subscribe":{}}`)
@@ -109,7 +107,6 @@ func TestAFormerMemberMayBeTheSlowest(t *testing.T) {
 func TestAllOutboxesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, small)
-	patient(s)
 	body := strings.Repeat("x", 8<<10)
 	for n := range 20 {
 		room := fmt.Sprint("room ", n)
@@ -143,7 +140,6 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, nil)
-			patient(s)
 			little(t, s, dial(t, s, "lobby"))
 			talker := dial(t, s, "lobby")
 			body := strings.Repeat("x", 16<<10)
@@ -167,7 +163,6 @@ func TestAnEighthOfABudgetIsFreed(t *testing.T) {
 func TestTheOwnBytesOfAnOutboxAreBounded(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	patient(s)
 	little(t, s, dial(t, s, "lobby"))
 	var c *fanout.Conn
 	s.sessions.Call(func(sh *fanout.Shard) {

@@ -44,13 +44,6 @@ func flushAll(s *Server) {
 	}
 }
 
-// patient disables the stall timeout, for tests on a busy machine.
-func patient(s *Server) {
-	s.sessions.Heartbeat.Mu.Lock()
-	defer s.sessions.Heartbeat.Mu.Unlock()
-	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
-}
-
 // unhurried is a connection that reads about pace bytes per second.
 type unhurried struct {
 	net.Conn
@@ -125,7 +118,6 @@ func TestABurstClosesNoReader(t *testing.T) {
 // Bytes that are unsent for many members of a room count once per shard, with their memory.
 func TestSharedBytesCountOnce(t *testing.T) {
 	s := startServer(t, nil)
-	patient(s)
 	const stuck = 100
 	for range stuck {
 		little(t, s, dial(t, s, "lobby"))
@@ -167,7 +159,6 @@ func TestSharedBytesCountOnce(t *testing.T) {
 func TestARetainedBatchHasItsSize(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	patient(s)
 	stuck := dial(t, s, "lobby")
 	little(t, s, stuck)
 	r := roomOf(s, "lobby")
@@ -197,7 +188,6 @@ func TestARetainedBatchHasItsSize(t *testing.T) {
 func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 	t.Parallel()
 	s := startAPI(t)
-	patient(s)
 	c := connectSDK(t, s, userToken("ann"))
 	c.enter("x")
 	little(t, s, c.client)
@@ -243,7 +233,6 @@ func TestUnsentBytesAreNotOverwritten(t *testing.T) {
 func TestAPingOvertakesUnsentBytes(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, nil)
-	patient(s)
 	c := narrowSDK(t, s)
 	c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
 	c.expectLine(`{"id":2,"subscribe":{}}`)

@@ -36,10 +36,6 @@ func TestIntermittentReadersReceiveEveryByte(t *testing.T) {
 }
 
 func intermittentReaders(t *testing.T, s *Server, dial func() *client) {
-	// On a busy machine, a reader may be delayed for long. Another test checks the timeout.
-	s.sessions.Heartbeat.Mu.Lock()
-	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
-	s.sessions.Heartbeat.Mu.Unlock()
 	const members, talkers, messages = 60, 4, 300
 	clients := make([]*client, members)
 	for i := range clients {
@@ -98,6 +94,7 @@ func intermittentReaders(t *testing.T, s *Server, dial func() *client) {
 // A reader that stops costs only pointers to shared messages. It is closed when it has too much unsent, and delays no other member.
 func TestStoppedReadersAreClosedAndDelayNoMember(t *testing.T) {
 	s := startServer(t, nil)
+	stallAfter(s, fanout.StallTimeout)
 	const stuck, healthy = 100, 100
 	for range stuck {
 		c := dial(t, s, "lobby")
@@ -146,6 +143,7 @@ func TestStoppedReadersAreClosedAndDelayNoMember(t *testing.T) {
 func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
+	stallAfter(s, fanout.StallTimeout)
 	stuck, talker := dial(t, s, "lobby"), dial(t, s, "lobby")
 	if err := tcpOf(stuck.conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
@@ -169,9 +167,6 @@ func TestAReaderWithoutProgressIsClosed(t *testing.T) {
 func TestProgressRestartsTheStallTimeout(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	s.sessions.Heartbeat.Mu.Lock()
-	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
-	s.sessions.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
 	if err := tcpOf(slow.conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
@@ -211,9 +206,6 @@ func TestProgressRestartsTheStallTimeout(t *testing.T) {
 func TestASlowReaderReceivesTheEnd(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(c *Config) { c.MaxUnsent = 64 << 20 })
-	s.sessions.Heartbeat.Mu.Lock()
-	s.sessions.Heartbeat.Stall = fanout.InTicks(time.Hour)
-	s.sessions.Heartbeat.Mu.Unlock()
 	slow := dial(t, s, "lobby")
 	if err := tcpOf(slow.conn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)

@@ -8,10 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-)
 
-// testTimeout is the time limit of a test for an event that must occur.
-const testTimeout = time.Minute
+	"github.com/throng-chat/throng/server/testkit"
+)
 
 func TestTasksRunInOrder(t *testing.T) {
 	w := NewWorkers(2, 3, time.Hour)
@@ -91,7 +90,7 @@ func TestTheQueueTimeoutIsOnTime(t *testing.T) {
 				if got != 3*round+i {
 					t.Errorf("got %d rejected, want %d first", got, 3*round+i)
 				}
-			case <-time.After(testTimeout):
+			case <-time.After(testkit.Timeout):
 				t.Fatal("a waiting task is not rejected while the workers are busy")
 			}
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // Timeout is the time limit of a test for an event that must occur. A test does not fail because a machine is slow.
-const Timeout = time.Minute
+const Timeout = 3 * time.Minute
 
 // Eventually waits for a condition. After Timeout it fails the test; what names the condition.
 func Eventually(t testing.TB, what string, ok func() bool) {
