@@ -95,10 +95,12 @@ func (c *Config) checkNATS(ce *configErrors) {
 func (c *Config) addNATS(ce *configErrors, err error) {
 	var wrong *natsbroker.ExternalError
 	if errors.As(err, &wrong) {
-		key := map[string]string{"URLs": "nats", "Creds": "nats-creds", "CA": "nats-ca", "Node": "node", "Replicas": "nats-replicas"}[wrong.Field]
-		ce.add(key, wrong.Found, "%s", wrong.Allowed)
+		ce.add(natsKeys[wrong.Field], wrong.Found, "%s", wrong.Allowed)
 	}
 }
+
+// natsKeys are the settings of the fields of natsbroker.External.
+var natsKeys = map[string]string{"URLs": "nats", "Creds": "nats-creds", "CA": "nats-ca", "Node": "node", "Replicas": "nats-replicas"}
 
 // useData gives the sessions the log of the engine; nil for none. It returns the node, if the server is one of a cluster.
 func useData(cfg *Config, engine broker.Engine, sessions *session.Sessions) *cluster.Node {

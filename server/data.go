@@ -42,6 +42,9 @@ func openData(cfg *Config, log *slog.Logger) (broker.Engine, error) {
 		}
 	}
 	engine, err := natsbroker.Open(o)
+	if wrong := (*natsbroker.ExternalError)(nil); errors.As(err, &wrong) {
+		return nil, fmt.Errorf("%s = %q: %s", natsKeys[wrong.Field], wrong.Found, wrong.Allowed)
+	}
 	if err != nil && o.External != nil {
 		return nil, fmt.Errorf("nats = %q: %w", strings.Join(cfg.NATS, ","), err)
 	}

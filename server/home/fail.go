@@ -8,7 +8,7 @@ import (
 	"github.com/throng-chat/throng/server/wheel"
 )
 
-var errTimeout = errors.New("the disk does not answer")
+var errTimeout = errors.New("the storage does not answer")
 
 // tickLength is the time between two ticks, and appendTicks the number of ticks from the first one behind an append until it has taken too long.
 const (

@@ -24,9 +24,10 @@ func startExternal(o Options, _ string) (*instance, error) {
 	conn, err := i.connect()
 	if err != nil {
 		i.stop()
-		return nil, fmt.Errorf("NATS at %s: %w: %w", hostsOf(o.External.URLs), broker.ErrUnavailable, explainConnect(err))
+		return nil, fmt.Errorf("NATS at %s: %w: %w", hostsOf(o.External.URLs), broker.ErrUnavailable, explainConnect(err, o.External.Creds))
 	}
 	i.conn = conn
+	at := conn.ConnectedUrlRedacted() // empty after the end of the connection
 	if i.js, err = jetstream.New(conn); err == nil {
 		err = i.checkCluster()
 	}
@@ -35,18 +36,21 @@ func startExternal(o Options, _ string) (*instance, error) {
 	}
 	if err != nil {
 		i.stop()
-		return nil, fmt.Errorf("NATS at %s: %w", conn.ConnectedUrlRedacted(), err)
+		return nil, fmt.Errorf("NATS at %s: %w", at, err)
 	}
-	o.Log.Info("storage engine: connected to NATS", "server", conn.ConnectedServerName(), "url", conn.ConnectedUrlRedacted(), "version", conn.ConnectedServerVersion(),
+	o.Log.Info("storage engine: connected to NATS", "server", conn.ConnectedServerName(), "url", at, "version", conn.ConnectedServerVersion(),
 		"cluster", cmp.Or(conn.ConnectedClusterName(), "none"), "servers", strings.Join(conn.Servers(), " "), "replicas", o.External.Replicas)
 	return i, nil
 }
 
-// explainConnect adds what to do.
-func explainConnect(err error) error {
+// explainConnect adds what to do. creds is the file with the credentials of the connection; empty: none.
+func explainConnect(err error, creds string) error {
+	isAuth := errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAccountAuthExpired) || errors.Is(err, nats.ErrAuthRevoked)
 	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAccountAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
-		return fmt.Errorf("%w: the server does not accept the credentials: set nats-creds", err)
+	case isAuth && creds == "":
+		return fmt.Errorf("%w: the server needs credentials: set nats-creds", err)
+	case isAuth:
+		return fmt.Errorf("%w: the server does not accept the credentials in %s: correct nats-creds", err, creds)
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("%w: use the scheme tls:// in nats for a server with TLS, nats:// for one without", err)
 	}
@@ -102,7 +106,9 @@ func (i *instance) claim() error {
 		return err
 	}
 	_, err = i.conn.Subscribe(subject, func(m *nats.Msg) {
-		i.log.Warnf("another process asked for the name of this node, and was rejected: %s", cmp.Or(string(m.Data), "of an earlier version"))
+		by := cmp.Or(string(m.Data), "of an earlier version")
+		i.log.Warnf("another process asked for the name of this node, and was rejected: %s", by)
+		o.External.rejected(by)
 		if err := m.Respond([]byte(o.External.self)); err != nil {
 			o.Log.Warn("storage engine: answer another process with the same name", "error", err)
 		}

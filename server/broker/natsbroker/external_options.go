@@ -21,7 +21,8 @@ type External struct {
 	Node     string   // name of this node, with the syntax of a key; empty: this process is the only one with the data
 	Replicas int      // servers that store each record: 1, 3 or 5
 
-	self string // names this process for others
+	self     string          // names this process for others
+	rejected func(by string) // called when another process has asked for the name of this one
 }
 
 // ExternalError is an option of an External that is not valid.

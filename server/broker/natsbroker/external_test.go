@@ -213,6 +213,13 @@ func TestANameHasOneProcessAtATime(t *testing.T) {
 			t.Fatalf("another Open: %v, want a ClaimedError with this process", err)
 		}
 	}
+	faults := first.(*engine).Faults()
+	if len(faults) != 1 || !strings.Contains(faults[0], fmt.Sprint("process ", os.Getpid())) {
+		t.Errorf("got the faults %q of the process with the name, want the other process", faults)
+	}
+	if old := first.(*engine).rejected.Load().list(time.Now().Add(claimShown)); old != nil {
+		t.Errorf("got the faults %q a minute later, want none", old)
+	}
 	if n := logged.Count(fmt.Sprint("another process asked for the name of this node, and was rejected: process ", os.Getpid())); n != 1 {
 		t.Errorf("got %d lines of the process with the name, want 1:\n%s", n, logged.String())
 	}
@@ -220,6 +227,27 @@ func TestANameHasOneProcessAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, o)
+}
+
+// While NATS cannot be reached, each attempt to connect has the same error: a line a second would hide the others.
+func TestAStartThatFailsAgainHasOneLineAMinute(t *testing.T) {
+	t.Parallel()
+	var sf startFailure
+	for _, c := range []struct {
+		text  string
+		after time.Duration
+		want  bool
+	}{
+		{"refused, 127.0.0.1:40001->127.0.0.1:4222", 0, true},
+		{"refused, 127.0.0.1:40002->127.0.0.1:4222", time.Second, false},
+		{"no JetStream", 2 * time.Second, true},
+		{"no JetStream", 3 * time.Second, false},
+		{"no JetStream", 2*time.Second + repeatedAgain, true},
+	} {
+		if got := sf.isDue(c.text, time.Time{}.Add(time.Hour+c.after)); got != c.want {
+			t.Errorf("%q after %v: got a line: %t, want %t", c.text, c.after, got, c.want)
+		}
+	}
 }
 
 // An error names what the operator must change.
@@ -236,7 +264,7 @@ func TestAnExternalServerThatCannotStoreIsExplained(t *testing.T) {
 		"replicas":    {externalOptions(t, 3, alone), "set nats-replicas to 1"},
 		"JetStream":   {externalOptions(t, 1, plain), "turn it on in the configuration"},
 		"payload":     {externalOptions(t, 1, small), "max_payload is 65536 bytes: set it to 1048576"},
-		"login":       {externalOptions(t, 1, locked), "set nats-creds"},
+		"login":       {externalOptions(t, 1, locked), "needs credentials: set nats-creds"},
 		"no server":   {Options{External: &External{URLs: []string{"nats://127.0.0.1:1"}, Replicas: 1}}, "none of the servers answers"},
 		"two schemes": {Options{External: &External{URLs: []string{"http://127.0.0.1:1"}, Replicas: 1}}, "must be nats://"},
 		"password":    {Options{External: &External{URLs: []string{"nats://u:secret@127.0.0.1:1"}, Replicas: 1}}, "nats-creds"},
@@ -254,6 +282,9 @@ func TestAnExternalServerThatCannotStoreIsExplained(t *testing.T) {
 			}
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret@") {
 				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+			if strings.Contains(fmt.Sprint(err), "NATS at :") {
+				t.Errorf("got %v, want the address of the server", err)
 			}
 		})
 	}

@@ -30,7 +30,7 @@ func newEngine(o Options, dir place, start func(Options, string) (*instance, err
 	}
 	if x := o.External; x != nil {
 		named := *x
-		named.self = processName()
+		named.self, named.rejected = processName(), e.reject
 		e.options.External = &named
 	}
 	o = e.options
@@ -107,10 +107,13 @@ func (e *engine) leave(i *instance, missing error) {
 func (e *engine) restart() *instance {
 	i, err := e.start(e.options, e.dir.Engine())
 	if err != nil {
-		e.options.Log.Error("storage engine: cannot start", "error", err)
+		if e.failing.isDue(err.Error(), time.Now()) {
+			e.options.Log.Error("storage engine: cannot start", "error", err)
+		}
 		e.setInstance(nil, err)
 		return nil
 	}
+	e.failing = startFailure{}
 	e.options.Log.Info("storage engine: started again")
 	e.setInstance(i, nil)
 	return i
