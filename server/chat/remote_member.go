@@ -31,18 +31,20 @@ func (h *Hub) AddRemote(room string, info *ClientInfo) *RemoteMember {
 	return m
 }
 
-// RemoveRemote ends a listing.
-func (h *Hub) RemoveRemote(m *RemoteMember) {
+// RemoveRemote ends a listing. It returns whether the members of the room here get an event of that.
+func (h *Hub) RemoveRemote(m *RemoteMember) (event bool) {
 	r := m.room
 	r.Stripe.Mu.Lock()
 	r.remote--
 	if r.Presence.has(&m.PresenceEntry) {
 		r.Presence.Remove(&m.PresenceEntry)
 	}
+	event = r.Members > 0 && r.Options().JoinLeave
 	wake := h.sendRemoteLocked(r, m.Info, false)
 	h.releaseLocked(r)
 	r.Stripe.Mu.Unlock()
 	h.Wake(wake)
+	return event
 }
 
 // sendRemoteLocked sends a join or leave event of a client of another node to the members here. The room's lock is held.

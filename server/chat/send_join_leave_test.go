@@ -32,7 +32,7 @@ const eventFormat = PlainFormat + 1
 
 func newLobby(t *testing.T) *lobby {
 	o := DefaultRoom()
-	o.JoinLeave = true
+	o.JoinLeave, o.Presence = true, true
 	l := &lobby{Hub: newTestHub(t, o), t: t, seen: map[string]*ClientInfo{}}
 	l.formats[eventFormat].JoinLeave = func(string, *ClientInfo, bool) []byte { return nil }
 	l.join(l.guest("watcher", nil))
@@ -95,6 +95,17 @@ func (l *lobby) receive() {
 		}
 	}
 	l.Shards[0].Inbox = nil
+}
+
+// Members of a dead node leave slowly if their room gets an event of each: members here read it.
+func TestTheEndOfAMemberElsewhereIsAnEventIfSomebodyGetsIt(t *testing.T) {
+	l := newLobby(t)
+	for room, want := range map[string]bool{"x": true, "empty": false} {
+		m := l.AddRemote(room, &ClientInfo{User: "ann", Client: "ann"})
+		if got := l.RemoveRemote(m); got != want {
+			t.Errorf("room %s: got an event: %t, want %t", room, got, want)
+		}
+	}
 }
 
 // The first events of a quiet room are sent at once, the others as the rate allows, in order.

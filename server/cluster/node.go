@@ -70,6 +70,7 @@ type Node struct {
 	// Owned by Run.
 	stay         context.CancelFunc // ends the closing of the clients; nil if they are not closed
 	closeClients func(context.Context)
+	ending       bool          // members of a node that has ended are still listed
 	told         time.Duration // when a heartbeat was sent for a change of what this node reaches; 0: never
 
 	watched watched

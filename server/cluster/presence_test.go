@@ -90,6 +90,32 @@ func TestALateNodeDoesNotGetTheWholePresence(t *testing.T) {
 	}
 }
 
+// The counts of a room are those of the nodes that are alive soon after a node has died, however many members it had.
+func TestManyMembersOfADeadNodeLeaveSoon(t *testing.T) {
+	p := newPair()
+	p.b.useLogs(1)
+	p.hear()
+	const members = 8*endedAtOnce - 1
+	for i := range members {
+		p.a.Joined("p", &chat.ClientInfo{Client: strconv.Itoa(i)})
+	}
+	p.send(true)
+	if p.listed() != members {
+		t.Fatalf("node b lists %d members, want %d", p.listed(), members)
+	}
+	p.now += member.SuspectAfter
+	p.b.endSilent(p.now, true)
+	p.now += presenceGrace
+	p.b.endSilent(p.now, true)
+	for steps := 2; len(p.b.remote.nodes) > 0; steps++ {
+		if steps > 8 {
+			t.Fatalf("node b lists %d members 7 ticks after the end of the other node, want none", p.listed())
+		}
+		p.now += tick
+		p.b.endSilent(p.now, false)
+	}
+}
+
 // The answer to a request for the whole presence is late on a busy machine. A request each second would make it later.
 func TestRequestsForTheWholePresenceBecomeRare(t *testing.T) {
 	p := newPair()

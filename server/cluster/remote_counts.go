@@ -33,15 +33,18 @@ func (n *Node) endCounts(rn *remoteNode) {
 	}
 }
 
-// endUsers ends the connections of users to a node that has ended, of budget users at most: when they were last seen is stored. remote.mu is held.
+// endUsers ends the connections of users to a node that has ended, up to a budget: when they were last seen is stored. A negative result means that there are
+// more. remote.mu is held.
 func (n *Node) endUsers(rn *remoteNode, budget int) (left int) {
+	stores := n.logs.all()[0].log.Owns()
 	for user := range rn.users {
 		if budget--; budget < 0 {
 			return budget
 		}
 		n.changeCount(rn, &presenceChange{kind: changeUser, user: user})
-		if n.logs.all()[0].log.Owns() {
+		if stores {
 			n.hub.NoteGone(user)
+			budget -= eventCost - 1
 		}
 	}
 	return budget

@@ -87,19 +87,28 @@ func (n *Node) changeRemote(rn *remoteNode, c *presenceChange) {
 	}
 }
 
-// removeRemote ends a member. remote.mu is held.
-func (n *Node) removeRemote(rn *remoteNode, key presenceKey, m *remoteMember) {
+// removeRemote ends a member. It returns whether its room has an event of that. remote.mu is held.
+func (n *Node) removeRemote(rn *remoteNode, key presenceKey, m *remoteMember) (event bool) {
 	delete(rn.members, key)
-	if m.member != nil {
-		n.hub.RemoveRemote(m.member)
+	return m.member != nil && n.hub.RemoveRemote(m.member)
+}
+
+// The members of a node that has ended leave in steps, one in each tick. A member whose room receives an event costs more: at most a thousand of them leave in a
+// second. The same holds for a user if this node stores when the user was last seen.
+const (
+	endedAtOnce = 1000 // the budget of a step, of members without an event
+	eventCost   = 10
+)
+
+// endSilent ends the members of nodes that are silent. It looks for them if that is due, and goes on in each tick until it has ended all. Called by Run.
+func (n *Node) endSilent(now time.Duration, due bool) {
+	if due || n.ending {
+		n.ending = n.endRemote(now)
 	}
 }
 
-// endedAtOnce is the number of members of a node that has ended that leave at a time: their rooms receive events.
-const endedAtOnce = 1000
-
-// endRemote ends the members of nodes that are silent for presenceGrace. Called by Run, once a second.
-func (n *Node) endRemote(now time.Duration) {
+// endRemote ends the members of nodes that are silent for presenceGrace, up to a budget. It returns whether there are more.
+func (n *Node) endRemote(now time.Duration) (more bool) {
 	live := map[broker.NodeID]bool{}
 	n.mu.Lock()
 	for _, m := range n.table.Live(now) {
@@ -124,15 +133,18 @@ func (n *Node) endRemote(now time.Duration) {
 		for room := range rn.rooms {
 			n.changeCount(rn, &presenceChange{kind: changeRoom, room: room})
 		}
-		if left = n.endUsers(rn, left); left < 0 {
-			return
-		}
 		for key, m := range rn.members {
 			if left--; left < 0 {
-				return
+				return true
 			}
-			n.removeRemote(rn, key, m)
+			if n.removeRemote(rn, key, m) {
+				left -= eventCost - 1
+			}
+		}
+		if left = n.endUsers(rn, left); left < 0 {
+			return true
 		}
 		delete(n.remote.nodes, id)
 	}
+	return false
 }

@@ -96,6 +96,7 @@ func (n *Node) Run(ctx context.Context) {
 			n.watchNodes(now)
 			n.watchTwins(now)
 			n.collectCounts()
+			n.endSilent(now, false)
 		}
 		if beats {
 			n.beat(false)
@@ -106,7 +107,7 @@ func (n *Node) Run(ctx context.Context) {
 		n.tryToOwn(ctx, now)
 		if beats && pa.repeats(now) {
 			n.repeat(now)
-			n.endRemote(now)
+			n.endSilent(now, true)
 			n.forgetLinks()
 			n.watchLosses(now)
 			n.hub.EndConnectionsOver()

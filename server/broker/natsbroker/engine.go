@@ -29,10 +29,10 @@ type engine struct {
 	looked  atomic.Pointer[[]broker.StoredLog]
 	silent  time.Duration // without an answer of JetStream; owned by the keeper
 	looks   lookSchedule  // the same
+	ends    recordEnds    // the same
 	failing startFailure  // the same
 
 	rejected atomic.Pointer[rejectedClaim] // the last one; nil: none
-	ends     recordEnds                    // the same
 
 	mu        sync.Mutex
 	instance  *instance // nil: it is starting
