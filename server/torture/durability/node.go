@@ -153,15 +153,19 @@ type logState struct {
 // nearlyCurrent is the number of entries that a replica may be behind. Under load, a record is on its way to one of the replicas at each moment.
 const nearlyCurrent = 20
 
-// lacks returns what the cluster lacks, as the node knows it: a node, an owner of a log, or a replica with nearly all records. It is empty if the cluster is
-// whole.
-func (st *clusterStatus) lacks(nodes int) string {
+// accepts returns what the cluster lacks to accept publications, as the node knows it: a node, or an owner of a log. It is empty if it lacks nothing.
+func (st *clusterStatus) accepts(nodes int) string {
 	switch {
 	case st.Why != "":
 		return st.Why
 	case len(st.Nodes) != nodes:
 		return fmt.Sprintf("%d of %d nodes", len(st.Nodes), nodes)
 	}
+	return ""
+}
+
+// current is accepts, and also returns a replica without nearly all records.
+func (st *clusterStatus) current(nodes int) string {
 	for _, l := range st.Logs {
 		if l.Unknown || len(l.Replicas) < l.Wanted {
 			return fmt.Sprintf("the %s log has %d of %d replicas", l.Name, len(l.Replicas), l.Wanted)
@@ -172,7 +176,7 @@ func (st *clusterStatus) lacks(nodes int) string {
 			}
 		}
 	}
-	return ""
+	return st.accepts(nodes)
 }
 
 // status requests what the node knows of its cluster.

@@ -28,7 +28,7 @@ func TestAClusterIsWholeOnlyWithAllReplicas(t *testing.T) {
 			if err := json.Unmarshal([]byte(tt.status), &s); err != nil {
 				t.Fatal(err)
 			}
-			if lacks := s.lacks(3); (lacks == "") != (tt.want == "") || !strings.Contains(lacks, tt.want) {
+			if lacks := s.current(3); (lacks == "") != (tt.want == "") || !strings.Contains(lacks, tt.want) {
 				t.Errorf("the cluster lacks %q, want %q", lacks, tt.want)
 			}
 		})
