@@ -148,10 +148,8 @@ func TestAnotherImplementationWithAContext(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, nil)
-			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
-			defer cancel()
 			var clients []*websocket.Conn
-			join := func() {
+			join := func(ctx context.Context) {
 				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{CompressionMode: tt.mode, CompressionThreshold: 1})
 				if err != nil {
 					t.Fatal(err)
@@ -161,11 +159,12 @@ func TestAnotherImplementationWithAContext(t *testing.T) {
 				clients = append(clients, c)
 			}
 			for range 5 * len(s.sessions.Shards) {
-				join()
+				join(t.Context())
 			}
 			for i := range 80 {
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout) // for each message: all of them take long on a busy machine
 				if i%9 == 8 {
-					join()
+					join(ctx)
 				}
 				want := chatJSON(i, 200+[]int{0, 100, 300, 1000, 4000, 9000}[i%6])
 				if err := clients[i%len(clients)].Write(ctx, websocket.MessageText, []byte(want)); err != nil {
@@ -176,6 +175,7 @@ func TestAnotherImplementationWithAContext(t *testing.T) {
 						t.Fatalf("message %d: got %.40q, %v; want %.40q", i, got, err, want)
 					}
 				}
+				cancel()
 			}
 			if got := testutil.ToFloat64(s.metrics.CompressionShared) > 0; got != tt.shares {
 				t.Errorf("got messages with a context: %v, want %v", got, tt.shares)

@@ -17,14 +17,19 @@ func TestABurstOfBytesIsDelayed(t *testing.T) {
 	talker, listener := dial(t, s, "lobby"), dial(t, s, "lobby")
 	body := strings.Repeat("x", 8<<10)
 	const messages = 45 // 5.6 s at the rate, of which 4 at once
-	go func() {
+	for range 10 {      // a busy machine may need more than 5.6 s for the messages
+		go func() {
+			for n := range messages {
+				talker.conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, fmt.Append(nil, n, body)))
+			}
+		}()
 		for n := range messages {
-			talker.conn.Write(ws.AppendMaskedFrame(nil, ws.OpText, 1, fmt.Append(nil, n, body)))
+			listener.expect(ws.OpText, fmt.Sprint(n, body))
+			talker.expect(ws.OpText, fmt.Sprint(n, body))
 		}
-	}()
-	for n := range messages {
-		listener.expect(ws.OpText, fmt.Sprint(n, body))
-		talker.expect(ws.OpText, fmt.Sprint(n, body))
+		if value(t, s, "throng_paced_total", "") > 0 {
+			break
+		}
 	}
 	if value(t, s, "throng_paced_total", "") == 0 {
 		t.Error("the publisher did not wait")
@@ -126,7 +131,7 @@ func TestAFloodOfBytesIsClosed(t *testing.T) {
 // Publications of a session that exceeds its rate of bytes for long are rejected, until it pauses.
 func TestAFloodOfPublicationsIsRejected(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, func(c *Config) { c.RateBytes = 256 << 10 })
+	s := startServer(t, func(c *Config) { c.RateBytes = 64 << 10 })
 	c := connectSDK(t, s, "")
 	c.sendLine(`{"id":2,"subscribe":{"channel":"lobby"}}`)
 	c.expectLine(`{"id":2,"subscribe":{}}`)

@@ -233,11 +233,9 @@ func TestAnotherImplementationWithCompression(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, nil)
-			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
-			defer cancel()
 			var clients []*websocket.Conn
 			for range 2 * len(s.sessions.Shards) {
-				c, _, err := websocket.Dial(ctx, "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{HTTPClient: publicHTTP, CompressionMode: tt.mode, CompressionThreshold: 1})
+				c, _, err := websocket.Dial(t.Context(), "ws://"+s.Addr().String()+"/ws", &websocket.DialOptions{HTTPClient: publicHTTP, CompressionMode: tt.mode, CompressionThreshold: 1})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -246,6 +244,7 @@ func TestAnotherImplementationWithCompression(t *testing.T) {
 				clients = append(clients, c)
 			}
 			for i := range 50 {
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout) // for each message: all of them take long on a busy machine
 				want := fmt.Sprint(i, chatText(10+100*i))
 				if err := clients[i%len(clients)].Write(ctx, websocket.MessageText, []byte(want)); err != nil {
 					t.Fatal(err)
@@ -255,6 +254,7 @@ func TestAnotherImplementationWithCompression(t *testing.T) {
 						t.Fatalf("message %d: got %.40q, %v; want %.40q", i, got, err, want)
 					}
 				}
+				cancel()
 			}
 			if in, out := testutil.ToFloat64(s.metrics.InflateInput), testutil.ToFloat64(s.metrics.InflateOutput); in == 0 || out < 2*in {
 				t.Errorf("got %v bytes inflated to %v, want at least twice as many", in, out)
