@@ -13,6 +13,9 @@ import (
 // ErrLeftOut: the binary was built without the engine.
 var ErrLeftOut = errors.New("this binary was built with the tag nonats, without the storage engine: use another binary, or start without a data directory")
 
+// askTimeout is the time for the answer of another process: a node, or one with the same name.
+const askTimeout = time.Second
+
 // Options are the settings of Open. Only Dir is required, or External instead of it.
 type Options struct {
 	// Dir is the data directory. Open creates it, not its parent, and locks it.

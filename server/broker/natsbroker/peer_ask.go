@@ -12,16 +12,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 )
 
 // What listens at the address of another node. A server sends its INFO first on a route, behind the TLS handshake: more is not needed, and a connection that
 // ends then is no route yet.
 
-const (
-	askTimeout = time.Second // for the answer of another process: a node, or one with the same name
-	maxInfo    = 64 << 10    // bytes
-)
+const maxInfo = 64 << 10 // bytes
 
 // peerInfo is what a server says about itself.
 type peerInfo struct {
