@@ -12,6 +12,7 @@ const { nameOf } = await load("src/room/content.ts");
 const { Message } = await load("src/room/message.ts");
 const { versionsOf } = await load("src/room/edits.ts");
 const { Outbox } = await load("src/room/outbox.ts");
+const { Rooms } = await load("src/room/rooms.ts");
 
 const reader = {
   me: "me",
@@ -304,5 +305,20 @@ describe("the outbox", () => {
       await new Promise((resolve) => { setTimeout(resolve, 10); });
     }
     assert.deepEqual(sent, [{ id: "a", text: "hi" }]);
+  });
+});
+
+describe("the rooms", () => {
+  it("do not remember a room that was left before its marker was sent", (t) => {
+    const kept = new Map();
+    globalThis.window = { localStorage: { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) } };
+    t.after(() => delete globalThis.window);
+    const visit = () => new Rooms({}, "first", reader, {});
+    const rooms = visit();
+    const second = rooms.open("second");
+    rooms.open("first");
+    rooms.remove(second);
+    rooms.remember(second); // when its marker is sent
+    assert.deepEqual(visit().all.map((room) => room.name), ["first"]);
   });
 });

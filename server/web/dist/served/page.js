@@ -1,1 +1,1 @@
-import"./chunk-TSC3VZHQ.js";
+import"./chunk-W7QBJCR3.js";

@@ -72,9 +72,12 @@ export class Rooms {
     return known === undefined || known.epoch === "" ? undefined : { epoch: known.epoch, offset: known.upto };
   }
 
-  // remember stores the name of a room, and how far the reader has read it.
+  // remember stores the name of a room, and how far the reader has read it. A room that the reader has left is not remembered again.
   remember(room: Room): void {
     const { name, readUpto } = room;
+    if (!this.#rooms.has(name)) {
+      return;
+    }
     const epoch = room.position.epoch || (this.#remembered.get(name)?.epoch ?? "");
     this.#remembered.delete(name);
     this.#remembered.set(name, { name, upto: readUpto, epoch });

@@ -1,0 +1,1 @@
+import{a as t}from"./chunk-7OOMMB2C.js";import{a as m}from"./chunk-XGY7LEKV.js";import"./chunk-RDBF6KUK.js";import"./chunk-GTNBKFIM.js";import{aa as s,h as o,r}from"./chunk-W7QBJCR3.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-QFAVFMNY.js";import{a as m}from"./chunk-XGY7LEKV.js";import"./chunk-RNWXF2SS.js";import"./chunk-GTNBKFIM.js";import{aa as s,h as o,r}from"./chunk-TSC3VZHQ.js";function b(i){s("stopped"),o(m),t({kind:"address",room:"",reason:i},{lobby:()=>location.assign(r("lobby"))})}export{b as showWrongAddress};
