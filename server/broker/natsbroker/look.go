@@ -114,19 +114,3 @@ func replicasOf(c *jetstream.ClusterInfo, appended uint64) (list []broker.Replic
 	}
 	return list
 }
-
-// recordEnds has the number of the last record of each log at the last look.
-type recordEnds map[string]uint64
-
-// appended returns the number of records of a log since the last look, and notes the last one. It returns 0 at the first look.
-func (re *recordEnds) appended(log string, last uint64) uint64 {
-	if *re == nil {
-		*re = recordEnds{}
-	}
-	before, known := (*re)[log]
-	(*re)[log] = last
-	if !known || last < before {
-		return 0
-	}
-	return last - before
-}

@@ -66,3 +66,19 @@ func (re *repeats) due(now time.Time) (lines []repeat) {
 	}
 	return lines
 }
+
+// startFailure is the last line of the log about a start of the engine that failed. Each attempt, one a second, would have the same line.
+type startFailure struct {
+	text string
+	at   time.Time
+}
+
+// isDue reports whether a line about a failure is due: at once if it is another one than before, otherwise once in repeatedAgain.
+func (sf *startFailure) isDue(text string, now time.Time) bool {
+	text = changing.ReplaceAllString(text, "#")
+	if text == sf.text && now.Sub(sf.at) < repeatedAgain {
+		return false
+	}
+	sf.text, sf.at = text, now
+	return true
+}

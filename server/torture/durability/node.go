@@ -154,19 +154,19 @@ type logState struct {
 const nearlyCurrent = 20
 
 // accepts returns what the cluster lacks to accept publications, as the node knows it: a node, or an owner of a log. It is empty if it lacks nothing.
-func (st *clusterStatus) accepts(nodes int) string {
+func (status *clusterStatus) accepts(nodes int) string {
 	switch {
-	case st.Why != "":
-		return st.Why
-	case len(st.Nodes) != nodes:
-		return fmt.Sprintf("%d of %d nodes", len(st.Nodes), nodes)
+	case status.Why != "":
+		return status.Why
+	case len(status.Nodes) != nodes:
+		return fmt.Sprintf("%d of %d nodes", len(status.Nodes), nodes)
 	}
 	return ""
 }
 
 // current is accepts, and also returns a replica without nearly all records.
-func (st *clusterStatus) current(nodes int) string {
-	for _, l := range st.Logs {
+func (status *clusterStatus) current(nodes int) string {
+	for _, l := range status.Logs {
 		if l.Unknown || len(l.Replicas) < l.Wanted {
 			return fmt.Sprintf("the %s log has %d of %d replicas", l.Name, len(l.Replicas), l.Wanted)
 		}
@@ -176,7 +176,7 @@ func (st *clusterStatus) current(nodes int) string {
 			}
 		}
 	}
-	return st.accepts(nodes)
+	return status.accepts(nodes)
 }
 
 // status requests what the node knows of its cluster.
