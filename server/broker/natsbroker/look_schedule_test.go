@@ -7,9 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/throng-chat/throng/server/broker"
 )
@@ -17,14 +15,9 @@ import (
 // A question about a log reaches all nodes. If each of many nodes asked each second, a node would spend its time with the questions of the others.
 func TestManyNodesAskRarelyWhereALogIsStored(t *testing.T) {
 	t.Parallel()
-	s := startNATS(t, func(o *server.Options) { o.JetStream = false })
-	conn, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
+	i := silentInstance(t)
 	var questions atomic.Int32
-	if _, err := conn.Subscribe("$JS.API.STREAM.INFO.LOG_0", func(m *nats.Msg) {
+	if _, err := i.conn.Subscribe("$JS.API.STREAM.INFO.LOG_0", func(m *nats.Msg) {
 		questions.Add(1)
 		if err := m.Respond([]byte(`{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"LOG_0","num_replicas":3},"state":{},
 			"cluster":{"leader":"a","replicas":[{"name":"b","current":true},{"name":"c","current":true}]}}`)); err != nil {
@@ -33,15 +26,8 @@ func TestManyNodesAskRarelyWhereALogIsStored(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	o := joinOptions(t)
-	i := newInstance(o)
-	t.Cleanup(func() { i.fail(nil) })
-	i.conn = conn
-	if i.js, err = jetstream.New(conn); err != nil {
-		t.Fatal(err)
-	}
 	for nodes, want := range map[int]int32{3: 21, 5: 11, 21: 3} {
-		e := &engine{options: o, opened: map[string]int{"LOG_0": 0}, looks: lookSchedule{nodes: nodes}}
+		e := &engine{options: i.options, opened: map[string]int{"LOG_0": 0}, looks: lookSchedule{nodes: nodes}}
 		questions.Store(0)
 		for range 1 + 20 { // the first one asks, and 20 s
 			e.look(i)

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -67,15 +66,10 @@ func TestAReplicaOfALogUnderLoadIsCurrent(t *testing.T) {
 func TestLogsAreAskedForSideBySide(t *testing.T) {
 	t.Parallel()
 	const logs = 4
-	s := startNATS(t, func(o *server.Options) { o.JetStream = false })
-	conn, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
+	i := silentInstance(t)
 	var mu sync.Mutex
 	questions := map[string]*nats.Msg{} // of this look, by subject
-	if _, err := conn.Subscribe("$JS.API.STREAM.INFO.*", func(m *nats.Msg) {
+	if _, err := i.conn.Subscribe("$JS.API.STREAM.INFO.*", func(m *nats.Msg) {
 		mu.Lock()
 		defer mu.Unlock()
 		questions[m.Subject] = m
@@ -90,14 +84,7 @@ func TestLogsAreAskedForSideBySide(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	o := joinOptions(t)
-	i := newInstance(o)
-	t.Cleanup(func() { i.fail(nil) })
-	i.conn = conn
-	if i.js, err = jetstream.New(conn); err != nil {
-		t.Fatal(err)
-	}
-	e := &engine{options: o, opened: map[string]int{}}
+	e := &engine{options: i.options, opened: map[string]int{}}
 	for n := range logs {
 		e.opened[fmt.Sprint("LOG_", n)] = n
 	}

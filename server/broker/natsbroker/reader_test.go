@@ -41,6 +41,19 @@ func TestAReplayReadsFromAnotherReplica(t *testing.T) {
 	}
 }
 
+// wantOneRecord replays a log that has one record.
+func wantOneRecord(t *testing.T, l *openLog) {
+	t.Helper()
+	var got []string
+	last, err := l.Replay(t.Context(), 0, func(_ uint64, record []byte) error {
+		got = append(got, string(record))
+		return nil
+	})
+	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) || l.engine.lost.Load() > 0 {
+		t.Errorf("got %q up to %d, %d lost, error %v; want the record", got, last, l.engine.lost.Load(), err)
+	}
+}
+
 // The leader of a log was parted, and does not know that another node leads: it does not have the newest record, which the others have stored. A replay must not
 // report the record as lost, because all rooms of the log would get a new epoch.
 func TestARecordThatAnOldLeaderLacksIsNotLost(t *testing.T) {
@@ -58,14 +71,7 @@ func TestARecordThatAnOldLeaderLacksIsNotLost(t *testing.T) {
 		}
 		return m.Respond([]byte(`{"message":{"seq":1,"data":"cmVjb3Jk"}}`))
 	})
-	var got []string
-	last, err := l.Replay(t.Context(), 0, func(_ uint64, record []byte) error {
-		got = append(got, string(record))
-		return nil
-	})
-	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) || l.engine.lost.Load() > 0 {
-		t.Errorf("got %q up to %d, %d lost, error %v; want the record", got, last, l.engine.lost.Load(), err)
-	}
+	wantOneRecord(t, l)
 }
 
 // A replica that lacks a record in the middle has a damaged disk. The leader has the record.
@@ -79,14 +85,7 @@ func TestARecordThatOneReplicaLacksIsReadFromTheLeader(t *testing.T) {
 		return errors.Join(st.conn.PublishMsg(next), st.conn.PublishMsg(end))
 	})
 	st.answer(t, "$JS.API.STREAM.MSG.GET.LOG", func(m *nats.Msg) error { return m.Respond([]byte(`{"message":{"seq":1,"data":"cmVjb3Jk"}}`)) })
-	var got []string
-	last, err := l.Replay(t.Context(), 0, func(_ uint64, record []byte) error {
-		got = append(got, string(record))
-		return nil
-	})
-	if err != nil || last != 1 || !slices.Equal(got, []string{"record"}) || l.engine.lost.Load() > 0 {
-		t.Errorf("got %q up to %d, %d lost, error %v; want the record", got, last, l.engine.lost.Load(), err)
-	}
+	wantOneRecord(t, l)
 }
 
 // The first messages of an answer are lost on the way to a node that has just started. The replay reads on with another request, and does not take the rest of the
