@@ -62,12 +62,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.Ready()
 	}
 	owners.Go(s.sessions.Hooks.Run)
-	owners.Go(func() { s.sessions.Notices.Run(fetching) })
 	s.maintain(fetching, &owners)
-	if s.live != nil {
-		owners.Go(func() { s.live.Run(fetching) })
-	}
-	owners.Go(func() { releaseMemory(s.sessions.Live.Load, fetching.Done()) })
 	servers = append(s.serve(&serving, failed), servers...)
 	s.consumers.start()
 	select {
@@ -163,8 +158,10 @@ func (s *Server) serve(serving *sync.WaitGroup, failed chan<- error) (servers []
 	return servers
 }
 
-// maintain starts the goroutines that keep token keys, certificates and the log of durable rooms in order until ctx ends.
+// maintain starts the goroutines that keep notifications, token keys, certificates, the logs of durable rooms, the live page and the memory in order
+// until ctx ends.
 func (s *Server) maintain(ctx context.Context, owners *sync.WaitGroup) {
+	owners.Go(func() { s.sessions.Notices.Run(ctx) })
 	owners.Go(func() {
 		if err := s.sessions.Tokens.Run(ctx); err != nil && ctx.Err() == nil {
 			s.log.Error("refresh of the token keys stopped", "error", err)
@@ -179,6 +176,10 @@ func (s *Server) maintain(ctx context.Context, owners *sync.WaitGroup) {
 	for _, d := range s.sessions.Logs() {
 		owners.Go(func() { d.Run(ctx) })
 	}
+	if s.live != nil {
+		owners.Go(func() { s.live.Run(ctx) })
+	}
+	owners.Go(func() { releaseMemory(s.sessions.Live.Load, ctx.Done()) })
 }
 
 // end stops HTTP servers. It waits for the requests in progress, for at most a second of each server.

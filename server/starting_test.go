@@ -14,6 +14,7 @@ import (
 
 	"github.com/throng-chat/throng/server/admin"
 	"github.com/throng-chat/throng/server/broker"
+	"github.com/throng-chat/throng/server/broker/brokertest"
 	"github.com/throng-chat/throng/server/cluster"
 	"github.com/throng-chat/throng/server/testkit"
 )
@@ -54,6 +55,18 @@ func newNodeOn(t *testing.T, engine broker.Engine, address string) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// waitingNode returns a node that does not run, and waits in its start until the storage is there. Its port has a fixed number, so that it refuses clients.
+func waitingNode(t *testing.T) (s *Server, fake *brokertest.Fake, address string) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	fake = newFake(t)
+	fake.Down(true)
+	address = testkit.Addresses(t, 1)[0]
+	return newNodeOn(t, fake.Start("a"), address), fake, address
 }
 
 // A node that waits for the other nodes answers at its admin port: it lives, is not ready, and gives the reason. It is ready as soon as it serves.
@@ -114,14 +127,8 @@ func TestAServerThatStartsCanBeStopped(t *testing.T) {
 
 // The ports for clients of a server that starts refuse connections, and keep their addresses: a client tries another node at once. Then they accept.
 func TestAServerThatStartsRefusesClients(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux")
-	}
 	t.Parallel()
-	fake := newFake(t)
-	fake.Down(true)
-	address := testkit.Addresses(t, 1)[0]
-	s := newNodeOn(t, fake.Start("a"), address)
+	s, fake, address := waitingNode(t)
 	runUntil(t, s)
 	dial := func() error {
 		c, err := net.DialTimeout("tcp", address, testTimeout)
@@ -143,14 +150,8 @@ func TestAServerThatStartsRefusesClients(t *testing.T) {
 
 // A process that takes the port while the server starts is reported as one that has it already.
 func TestAPortTakenDuringTheStartIsInUse(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux")
-	}
 	t.Parallel()
-	fake := newFake(t)
-	fake.Down(true)
-	address := testkit.Addresses(t, 1)[0]
-	s := newNodeOn(t, fake.Start("a"), address)
+	s, fake, address := waitingNode(t)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(t.Context()) }()
 	eventually(t, "the admin port", func() bool { status, _ := adminGet(t, s, "/healthz"); return status == http.StatusOK })
